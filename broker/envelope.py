@@ -1,0 +1,123 @@
+"""What stands in a stream entry: calls, replies and dead letters. `docs/protocol.md` section 3 is normative.
+
+Every entry holds one msgpack array whose first element is the version. Arguments and results are
+a byte string inside it, packed on their own: the head of a message is always small and can be
+read (and answered) even when its body cannot.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from broker.codec import pack, unpack
+from broker.errors import ProtocolError
+
+VERSION: Final = 1
+
+RETURNED: Final = 0
+"""Kind of a reply: the body is the result."""
+RAISED: Final = 1
+"""Kind of a reply: the body is the exception that the method raised."""
+REFUSED: Final = 2
+"""Kind of a reply: the body is an error of the runtime itself."""
+
+GET: Final = 0
+"""Kind of a step: read a property."""
+CALL: Final = 1
+"""Kind of a step: call a method."""
+FETCH: Final = 2
+"""Kind of a step: call the handler `fetch`, which is no method."""
+
+
+class Step(NamedTuple):
+    """One step of a program: apply `kind` to the member at the end of `path` of `receiver`.
+
+    `receiver` 0 is the entrypoint, n is the value of the n-th step. `body` holds the packed
+    `(args, kwargs)`, empty for property reads.
+    """
+
+    receiver: int
+    kind: int
+    path: tuple[str, ...]
+    body: bytes
+
+
+class Call(NamedTuple):
+    """One call: who made it, until when it matters, and what it asks for.
+
+    `deadline` is in milliseconds of Redis's clock. `options` holds what few calls need:
+    `props` (bytes, packed), `keep` (ms to keep the result), `oneway`, `retries`, `key`.
+    """
+
+    caller: str
+    sequence: int
+    deadline: int
+    options: dict[str, Any]
+    program: tuple[Step, ...]
+
+    @property
+    def id(self) -> str:
+        """`CALLER.SEQUENCE`, unique for ever."""
+        return f"{self.caller}.{self.sequence}"
+
+
+class Reply(NamedTuple):
+    """The one outcome of a call: `kind` says what the packed `body` is."""
+
+    sequence: int
+    kind: int
+    body: bytes
+
+
+def pack_call(call: Call) -> bytes:
+    """The entry of *call*."""
+    return pack((VERSION, call.caller, call.sequence, call.deadline, call.options, call.program))
+
+
+def unpack_call(data: bytes) -> Call:
+    """Read an entry of a call stream; the bodies inside stay packed.
+
+    Raises:
+        ProtocolError: *data* is not a call of a version that we know.
+    """
+    match _versioned(data):
+        case [str(caller), int(sequence), int(deadline), dict(options), list(program)] if program:
+            return Call(caller, sequence, deadline, options, tuple(map(_step, program)))
+        case _:
+            raise ProtocolError("The entry is not a call: its fields have the wrong types.")
+
+
+def pack_reply(reply: Reply) -> bytes:
+    """The entry of *reply*."""
+    return pack((VERSION, *reply))
+
+
+def unpack_reply(data: bytes) -> Reply:
+    """Read an entry of a reply channel or a kept result.
+
+    Raises:
+        ProtocolError: *data* is not a reply of a version that we know.
+    """
+    match _versioned(data):
+        case [int(sequence), int(kind), bytes(body)]:
+            return Reply(sequence, kind, body)
+        case _:
+            raise ProtocolError("The entry is not a reply: its fields have the wrong types.")
+
+
+def _versioned(data: bytes) -> list[Any]:
+    value = unpack(data)
+    if not isinstance(value, list) or not value:
+        raise ProtocolError("The entry is not a message: it is no array.")
+    version, *fields = value
+    if version != VERSION:
+        raise ProtocolError(f"The entry has protocol version {version!r:.20}; this side knows {VERSION}.")
+    return fields
+
+
+def _step(wire: Any) -> Step:
+    match wire:
+        case [int(receiver), int(kind), list(path), bytes(body)] if all(isinstance(name, str) for name in path):
+            return Step(receiver, kind, tuple(path), body)
+        case _:
+            raise ProtocolError("The entry is not a call: a step of its program has the wrong shape.")

@@ -1,0 +1,62 @@
+"""Names of all keys in Redis. `docs/protocol.md` section 2 is the normative list.
+
+The service stands in braces: it is the hash tag that keeps everything one script touches in
+one slot of a Redis Cluster.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+GROUP: Final = "workers"
+"""The consumer group of every call stream."""
+
+FIELD: Final = "m"
+"""The one field of every stream entry; its value is one msgpack value with a version number."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceKeys:
+    """The keys of one service under one prefix; every method is pure."""
+
+    prefix: str
+    service: str
+
+    def _key(self, *parts: str) -> str:
+        return ":".join((self.prefix, "{" + self.service + "}", *parts))
+
+    def calls(self, entrypoint: str) -> str:
+        """Stream of the calls to one entrypoint."""
+        return self._key("calls", entrypoint)
+
+    def producer(self, caller: str, entrypoint: str) -> str:
+        """Last sequence number that the entrypoint's stream took from this caller."""
+        return self._key("producer", caller, entrypoint)
+
+    def reply(self, caller: str) -> str:
+        """Stream of the replies of this service to one caller process."""
+        return self._key("reply", caller)
+
+    def result(self, call: str) -> str:
+        """Kept result of the call `CALLER.SEQUENCE`."""
+        return self._key("result", call)
+
+    def worker(self, worker: str) -> str:
+        """What a worker says of itself, for people and dashboards."""
+        return self._key("worker", worker)
+
+    @property
+    def dead(self) -> str:
+        """Stream of the dead letters."""
+        return self._key("dead")
+
+    @property
+    def meta(self) -> str:
+        """Hash of what live workers offer."""
+        return self._key("meta")
+
+    @property
+    def control(self) -> str:
+        """Pub/sub channel of cancellations; nothing depends on them."""
+        return self._key("control")
