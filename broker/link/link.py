@@ -1,0 +1,264 @@
+"""A connection to Redis that is repaired behind the back of those who use it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from broker.errors import AuthenticationFailed, BrokerUnavailable, LinkLost, RpcError
+from broker.link.address import Address
+from broker.link.replies import AUTHENTICATION, ReplyError
+from broker.link.wire import Argument, Waiting, Wire, pack_command
+
+CONNECT_TIMEOUT = 5.0
+SLOWEST_RETRY = 2.0
+
+
+class Link:
+    """Pipelined commands over one connection.
+
+    All commands of one tick of the event loop leave in one write, and their replies resolve in
+    order. Cancelling whoever waits for a reply drops that reply and never touches the connection.
+
+    With `resend` a command without a reply survives the loss of its connection: it is sent again,
+    in order, once there is a new one. Only commands that may be executed twice belong on such a
+    link. Without it they fail with `LinkLost`.
+
+    `silence` is how many seconds a command may wait without a byte from Redis before the
+    connection is taken for dead.
+    """
+
+    def __init__(self, address: Address, *, name: str, resend: bool, silence: float = 15.0) -> None:
+        self.address = address
+        self.name = name
+        self.on_open: list[Callable[[], Awaitable[None]]] = []
+        self._resend = resend
+        self._silence = silence
+        self._wire: Wire | None = None
+        self._queued: list[Waiting] = []
+        self._flushing = False
+        self._closed = False
+        self._open = asyncio.Event()
+        self._repairing: asyncio.Task[None] | None = None
+        self._watch: asyncio.TimerHandle | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether commands sent now reach Redis without waiting for a repair."""
+        return self._open.is_set()
+
+    async def open(self, timeout: float) -> None:
+        """Connect; when it returns, commands are being answered.
+
+        Keeps trying for *timeout* seconds, but not with credentials that Redis refuses. If
+        cancelled, the link is closed.
+
+        Raises:
+            AuthenticationFailed: Redis does not take the user or the password.
+            BrokerUnavailable: nothing answered in time; the message says where and why.
+        """
+        give_up = asyncio.get_running_loop().time() + timeout
+        delay = 0.05
+        while True:
+            try:
+                await self._connect()
+                return
+            except AuthenticationFailed:
+                raise
+            except BrokerUnavailable:
+                if asyncio.get_running_loop().time() + delay > give_up:
+                    raise
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, SLOWEST_RETRY)
+
+    async def wait_open(self) -> None:
+        """Wait until the link is connected. Safe to cancel."""
+        await self._open.wait()
+
+    def send(self, *arguments: Argument) -> asyncio.Future[Any]:
+        """Send one command; the future gets its reply (RESP2, bulk strings as bytes).
+
+        Returns at once. While the connection is being repaired the command queues up (`resend`)
+        or fails. Cancelling the future drops the reply; the command may still be executed.
+
+        Raises (from the future):
+            ReplyError: Redis answered with an error.
+            LinkLost: the connection broke and the link does not resend.
+            BrokerUnavailable: the link was closed.
+        """
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        if self._closed or not (self._resend or self._open.is_set()):
+            future.set_exception(self._gone("not connected"))
+            return future
+        self._queued.append(Waiting(pack_command(arguments), future))
+        if not self._flushing and self._open.is_set():
+            self._flushing = True
+            asyncio.get_running_loop().call_soon(self._flush)
+        return future
+
+    async def close(self) -> None:
+        """Close for good: what was sent in this tick still leaves, what waits fails."""
+        self._closed = True
+        if self._open.is_set():
+            self._flush()
+        self._open.clear()
+        if self._repairing is not None:
+            self._repairing.cancel()
+            await asyncio.wait([self._repairing])
+        if self._watch is not None:
+            self._watch.cancel()
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            wire.close()
+            self._fail(list(wire.waiting))
+            wire.waiting.clear()
+        self._fail(self._queued)
+        self._queued = []
+
+    def reset(self) -> None:
+        """Drop the connection, as a network would; the link repairs itself."""
+        if self._wire is not None:
+            self._wire.close()
+
+    def _flush(self) -> None:
+        self._flushing = False
+        if self._wire is None or not self._queued or not self._open.is_set():
+            return
+        commands, self._queued = self._queued, []
+        if not self._wire.waiting:
+            # The silence before the first command of a batch is nobody's fault.
+            self._wire.heard = asyncio.get_running_loop().time()
+        self._wire.write(commands)
+
+    async def _connect(self) -> None:
+        wire = await self._establish()
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                await self._greet(wire)
+                self._wire = wire
+                for hook in self.on_open:
+                    await hook()
+        except BaseException as error:
+            self._wire = None
+            wire.close()
+            if isinstance(error, (TimeoutError, LinkLost)):
+                raise self._gone("it does not answer") from error
+            raise
+        self._open.set()
+        self._flush()
+        self._listen_for_silence()
+
+    async def _establish(self) -> Wire:
+        loop = asyncio.get_running_loop()
+        address = self.address
+        wires: list[Wire] = []
+
+        def factory() -> Wire:
+            wire = Wire(lambda error: self._lost(wires[0], error))
+            wires.append(wire)
+            return wire
+
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                if address.path is not None:
+                    await loop.create_unix_connection(factory, address.path)
+                else:
+                    transport, _ = await loop.create_connection(factory, address.host, address.port, ssl=address.tls)
+                    _tune(transport.get_extra_info("socket"))
+        except TimeoutError as error:
+            raise self._gone("it does not answer") from error
+        except OSError as error:
+            raise self._gone(_reason(error)) from error
+        return wires[0]
+
+    async def _greet(self, wire: Wire) -> None:
+        address = self.address
+        greetings: list[tuple[Argument, ...]] = []
+        if address.password is not None:
+            greetings.append(("AUTH", *([address.username] if address.username else []), address.password))
+        greetings.append(("CLIENT", "SETNAME", self.name))
+        greetings.append(("SELECT", address.database))
+        loop = asyncio.get_running_loop()
+        commands = [Waiting(pack_command(greeting), loop.create_future()) for greeting in greetings]
+        wire.write(commands)
+        replies = await asyncio.gather(*[command.future for command in commands], return_exceptions=True)
+        for reply in replies:
+            if isinstance(reply, ReplyError):
+                raise self._refused(reply) from reply
+            if isinstance(reply, BaseException):
+                raise reply
+
+    def _refused(self, error: ReplyError) -> RpcError:
+        if error.code in AUTHENTICATION or "AUTH" in error.message or "password" in error.message:
+            return AuthenticationFailed(
+                f"Redis at {self.address.shown} refuses the user or the password: {error.message} "
+                "Put them into the URL: redis://USER:PASSWORD@HOST:PORT.",
+                executed="no",
+            )
+        return self._gone(error.message)
+
+    def _lost(self, wire: Wire, error: Exception | None) -> None:
+        unanswered = list(wire.waiting)
+        wire.waiting.clear()
+        if wire is not self._wire or self._closed or not self._open.is_set():
+            # Not (yet, or any longer) the connection in use: a greeting or hook that waits must not hang.
+            self._fail(unanswered)
+            return
+        self._open.clear()
+        self._wire = None
+        if self._resend:
+            self._queued[:0] = [command for command in unanswered if not command.future.done()]
+        else:
+            self._fail(unanswered + self._queued)
+            self._queued = []
+        self._repairing = asyncio.get_running_loop().create_task(self._repair())
+
+    async def _repair(self) -> None:
+        delay = 0.05
+        while not self._closed:
+            try:
+                await self._connect()
+                return
+            except RpcError:
+                # Full jitter: a fleet that lost the same server does not come back in step.
+                await asyncio.sleep(random.uniform(0.01, delay))  # noqa: S311 -- no secret
+                delay = min(delay * 2, SLOWEST_RETRY)
+
+    def _listen_for_silence(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+        if not self._closed:
+            loop = asyncio.get_running_loop()
+            wire = self._wire
+            if wire is not None and wire.waiting and loop.time() - wire.heard > self._silence:
+                wire.close()
+            self._watch = loop.call_later(self._silence / 3, self._listen_for_silence)
+
+    def _fail(self, commands: list[Waiting]) -> None:
+        for command in commands:
+            if not command.future.done():
+                command.future.set_exception(LinkLost(f"The connection to Redis at {self.address.shown} broke."))
+                # Nobody may be waiting any longer, which is no reason for a complaint in the log.
+                command.future.exception()
+
+    def _gone(self, why: str) -> BrokerUnavailable:
+        return BrokerUnavailable(
+            f"No Redis at {self.address.shown}: {why}. Start one there, or say where it is "
+            "(--broker URL, connect(URL) or $BROKER_URL).",
+            executed="no",
+        )
+
+
+def _tune(connection: Any) -> None:
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+
+def _reason(error: OSError) -> str:
+    text = error.strerror or str(error)
+    if isinstance(error, ConnectionRefusedError) or "refused" in str(error).lower() or "Connect call failed" in text:
+        return "connection refused"
+    return text.lower() if text else type(error).__name__

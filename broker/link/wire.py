@@ -1,0 +1,94 @@
+"""One connection to Redis as an asyncio protocol: commands out, replies matched to futures in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import hiredis
+
+from broker.link.replies import REPAIR, ReplyError
+
+Argument = bytes | str | int | float
+
+
+class Waiting:
+    """One command on its way: packed, with the future of its reply."""
+
+    __slots__ = ("future", "packed")
+
+    def __init__(self, packed: bytes, future: asyncio.Future[Any]) -> None:
+        self.packed = packed
+        self.future = future
+
+
+def pack_command(arguments: tuple[Argument, ...]) -> bytes:
+    """*arguments* in Redis's protocol."""
+    return hiredis.pack_command(arguments)
+
+
+class Wire(asyncio.Protocol):
+    """The bytes of one connection. It ends by calling `lost` once, whatever the reason.
+
+    `waiting` holds the commands without a reply, oldest first: after `lost` they are what the
+    other side may or may not have executed.
+    """
+
+    def __init__(self, lost: Callable[[Exception | None], None]) -> None:
+        self.waiting: deque[Waiting] = deque()
+        self.heard = asyncio.get_running_loop().time()
+        self._lost = lost
+        self._reader = hiredis.Reader()
+        self._transport: asyncio.Transport | None = None
+        self._unwritten: list[bytes] = []
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport; called by the event loop."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Report the end; called by the event loop."""
+        self._transport = None
+        self._lost(exc)
+
+    def write(self, commands: list[Waiting]) -> None:
+        """Put *commands* on the wire in one write."""
+        self.waiting.extend(commands)
+        if self._transport is not None:
+            self._transport.write(b"".join([command.packed for command in commands]))
+
+    def close(self) -> None:
+        """Drop the connection; `lost` is called soon after."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Resolve the futures of the replies in *data*; called by the event loop."""
+        self.heard = asyncio.get_running_loop().time()
+        reader = self._reader
+        reader.feed(data)
+        waiting = self.waiting
+        try:
+            while (reply := reader.gets()) is not False:
+                if not self._resolve(waiting[0], reply):
+                    self.close()
+                    return
+                waiting.popleft()
+        except (hiredis.ProtocolError, IndexError):
+            # A stream that we cannot follow gives everybody the wrong answers: end it.
+            self.close()
+
+    @staticmethod
+    def _resolve(command: Waiting, reply: Any) -> bool:
+        if isinstance(reply, hiredis.ReplyError):
+            error = ReplyError(str(reply))
+            if error.code in REPAIR:
+                return False
+            if not command.future.done():
+                command.future.set_exception(error)
+        elif not command.future.done():
+            command.future.set_result(reply)
+        return True
