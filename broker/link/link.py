@@ -99,6 +99,15 @@ class Link:
             asyncio.get_running_loop().call_soon(self._flush)
         return future
 
+    def send_now(self, *arguments: Argument) -> asyncio.Future[Any]:
+        """Send one command at once, before those that queue up; for hooks in `on_open`."""
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        if self._wire is None:
+            future.set_exception(self._gone("not connected"))
+        else:
+            self._wire.write([Waiting(pack_command(arguments), future)])
+        return future
+
     async def close(self) -> None:
         """Close for good: what was sent in this tick still leaves, what waits fails."""
         self._closed = True

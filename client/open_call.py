@@ -1,0 +1,43 @@
+"""The record that a caller keeps of a call until it has its outcome."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from client.producer import Producer
+
+
+class OpenCall:
+    """A call without an outcome yet.
+
+    The entry is kept, not only the future: if Redis forgets newest writes, it is sent again.
+    """
+
+    __slots__ = ("accepted", "deadline", "entry", "future", "name", "oneway", "producer", "sequence", "timer")
+
+    def __init__(
+        self,
+        sequence: int,
+        entry: bytes,
+        producer: Producer,
+        name: str,
+        deadline: float,
+        future: asyncio.Future[Any],
+        *,
+        oneway: bool,
+    ) -> None:
+        self.sequence = sequence
+        self.entry = entry
+        self.producer = producer
+        self.name = name
+        """`service.method`, for error texts."""
+        self.deadline = deadline
+        """Seconds of the monotonic clock of the event loop."""
+        self.future = future
+        self.oneway = oneway
+        """Whether being accepted is the outcome."""
+        self.accepted = False
+        """Whether Redis is known to hold the entry."""
+        self.timer: asyncio.TimerHandle | None = None

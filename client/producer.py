@@ -1,0 +1,149 @@
+"""The idempotent producer: the calls of one process to one entrypoint, in batches, each taken once.
+
+All calls that one tick of the event loop makes leave in one run of the *enqueue* script. Each
+batch names the sequence number sent before it; when Redis has not seen that one, it says from
+where to begin again, and every open call above is sent once more. That one rule covers a
+connection lost between two batches, a script that was unknown to the server, and a Redis that
+came back without its newest writes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Final
+
+from broker.errors import Overloaded, RpcError, ServiceUnavailable
+from broker.link import Link, Script
+
+if TYPE_CHECKING:
+    from broker.keys import ServiceKeys
+    from client.open_call import OpenCall
+
+ENQUEUE: Final = Script("enqueue")
+
+REMEMBERED_MS: Final = 3_600_000
+"""How long Redis remembers the last sequence number of a producer that sends nothing."""
+
+LARGEST_BATCH: Final = 250
+"""Most calls in one run of the script, well below Lua's limit on values and Redis's patience."""
+
+_TAKEN, _UNKNOWN, _OVERLOADED, _NOT_OFFERED, _AGAIN = range(5)
+
+
+class Producer:
+    """Sends the calls of one caller to one entrypoint's stream.
+
+    *refused* is told of each call that Redis did not take, *accepted* of each that it did.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        keys: ServiceKeys,
+        entrypoint: str,
+        caller: str,
+        *,
+        accepted: Callable[[OpenCall], None],
+        refused: Callable[[OpenCall, RpcError], None],
+    ) -> None:
+        self.service = keys.service
+        self.entrypoint = entrypoint
+        self.open: dict[int, OpenCall] = {}
+        self._keys = (keys.calls(entrypoint), keys.producer(caller, entrypoint), keys.meta)
+        self._link = link
+        self._accepted = accepted
+        self._refused = refused
+        self._unsent: list[OpenCall] = []
+        self._sent = 0
+        self._last_sent_at = 0.0
+        self._again: int = 0
+
+    def add(self, call: OpenCall) -> None:
+        """Send *call* with the others of this tick. It stays in `open` until `forget`."""
+        self.open[call.sequence] = call
+        if not self._unsent:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._unsent.append(call)
+
+    def forget(self, sequence: int) -> None:
+        """Drop a call that has its outcome: it will not be sent again."""
+        self.open.pop(sequence, None)
+
+    def verify(self) -> None:
+        """Ask Redis whether it still knows what was sent, and send again what it forgot.
+
+        Called when a connection is back: a crash of Redis shows as a number too low.
+        """
+        if self.open:
+            self._send([])
+
+    def _flush(self) -> None:
+        calls, self._unsent = self._unsent, []
+        # A call cancelled in the tick that made it needs no entry; its number is simply skipped.
+        self._send_all([call for call in calls if call.sequence in self.open])
+
+    def _send_all(self, calls: list[OpenCall]) -> None:
+        for start in range(0, len(calls), LARGEST_BATCH):
+            self._send(calls[start : start + LARGEST_BATCH])
+
+    def _send(self, calls: list[OpenCall]) -> None:
+        now = asyncio.get_running_loop().time()
+        if (now - self._last_sent_at) * 1000 > REMEMBERED_MS / 2:
+            # Redis may have let the number lapse; with nothing sent lately nothing can be doubled.
+            self._sent = 0
+        self._last_sent_at = now
+        arguments: list[str | int | bytes] = [self.entrypoint, REMEMBERED_MS, self._sent]
+        for call in calls:
+            arguments += (call.sequence, call.entry)
+        if calls:
+            self._sent = calls[-1].sequence
+        epoch = self._again
+        ENQUEUE.run(self._link, self._keys, arguments).add_done_callback(lambda done: self._answered(epoch, calls, done))
+
+    def _answered(self, epoch: int, calls: list[OpenCall], done: asyncio.Future[list[int]]) -> None:
+        if done.cancelled():
+            return
+        error = done.exception()
+        if isinstance(error, RpcError):
+            self._refuse(calls, error)
+        elif error is None:
+            outcome, number = done.result()
+            if outcome == _AGAIN:
+                self._begin_again(epoch, number)
+            else:
+                self._settle(calls, outcome, number)
+
+    def _settle(self, calls: list[OpenCall], outcome: int, number: int) -> None:
+        for call in calls:
+            if outcome == _TAKEN or call.sequence <= number:
+                call.accepted = True
+                self._accepted(call)
+            else:
+                # What was refused does not count as sent, or the next batch would wait for it.
+                self._sent = min(self._sent, number)
+                self._refused(call, self._refusal(outcome))
+
+    def _begin_again(self, epoch: int, number: int) -> None:
+        if epoch != self._again:
+            # A batch sent before the last new beginning: its calls have been sent again already.
+            return
+        self._again += 1
+        self._sent = number
+        forgotten = sorted(sequence for sequence in self.open if sequence > number)
+        unsent = {call.sequence for call in self._unsent}
+        self._send_all([self.open[sequence] for sequence in forgotten if sequence not in unsent])
+
+    def _refuse(self, calls: Iterable[OpenCall], error: RpcError) -> None:
+        for call in calls:
+            self._refused(call, error)
+
+    def _refusal(self, outcome: int) -> RpcError:
+        name = f"{self.service}#{self.entrypoint}"
+        if outcome == _OVERLOADED:
+            return Overloaded(f"{name} has as many calls waiting as it takes. Try again later.", retry_after=1.0)
+        if outcome == _NOT_OFFERED:
+            return ServiceUnavailable(f"No live worker of {self.service!r} offers the entrypoint {self.entrypoint!r}.")
+        return ServiceUnavailable(
+            f"No worker ever served {name}. Start one: python -m worker_runtime CONFIG, on the same Redis and prefix."
+        )

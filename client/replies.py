@@ -1,0 +1,129 @@
+"""Reading replies: one blocking connection for all services that this process calls."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+
+from broker.errors import RpcError
+from broker.link import Link, ReplyError, Script
+
+CHANNEL: Final = Script("channel")
+
+CHANNEL_TTL_MS: Final = 30_000
+"""How long a reply channel outlives its caller: two default leases."""
+RENEW_SECONDS: Final = 5.0
+BLOCK_MS: Final = 5_000
+FLOOR_SECONDS: Final = 0.002
+"""Least time of an empty read: some servers return at once from a blocking read."""
+_MOST: Final = 512
+
+_log = logging.getLogger(__name__)
+
+
+class ReplyReader:
+    """Keeps the reply channels of one caller open, reads them and hands each entry to *deliver*.
+
+    Entries are read once and trimmed; what was trimmed without being delivered is nothing.
+    """
+
+    def __init__(self, commands: Link, reader: Link, deliver: Callable[[bytes], None]) -> None:
+        self._commands = commands
+        self._reader = reader
+        self._deliver = deliver
+        self._positions: dict[str, bytes] = {}
+        self._added = asyncio.Event()
+        self._blocked = False
+        self._reader_id: int | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def listen(self, channel: str) -> None:
+        """Open *channel* before the next command of this tick, and read it from now on."""
+        if channel in self._positions:
+            return
+        self._positions[channel] = b"0-0"
+        self._open(channel)
+        self._added.set()
+        if not self._tasks:
+            self._tasks = [asyncio.create_task(self._read_forever()), asyncio.create_task(self._renew_forever())]
+        if self._blocked and self._reader_id is not None:
+            # A read that blocks does not see a stream that was added meanwhile.
+            _ignore(self._commands.send("CLIENT", "UNBLOCK", self._reader_id))
+
+    def reopen(self) -> None:
+        """Open all channels again: they may have expired while Redis was away."""
+        for channel in self._positions:
+            self._open(channel)
+
+    async def close(self) -> None:
+        """Stop reading and remove the channels."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        if self._positions and self._commands.connected:
+            _ignore(self._commands.send("DEL", *self._positions))
+
+    def _open(self, channel: str) -> None:
+        _ignore(CHANNEL.run(self._commands, [channel], [CHANNEL_TTL_MS]))
+
+    async def _renew_forever(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            if self._commands.connected:
+                self.reopen()
+
+    async def _read_forever(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            begun = loop.time()
+            try:
+                streams = await self._read()
+            except RpcError as error:
+                _log.debug("reading replies: %s", error)
+                # Whatever it was, a stalled or changing server does not get better by haste.
+                await asyncio.sleep(0.05)
+                await self._reader.wait_open()
+                continue
+            for channel, entries in streams or ():
+                self._take(channel.decode(), entries)
+            if not streams and loop.time() - begun < FLOOR_SECONDS:
+                await asyncio.sleep(FLOOR_SECONDS)
+
+    async def _read(self) -> Any:
+        if self._reader_id is None or not self._reader.connected:
+            await self._reader.wait_open()
+        reading = self._reader.send(
+            "XREAD", "COUNT", _MOST, "BLOCK", BLOCK_MS, "STREAMS", *self._positions, *self._positions.values()
+        )
+        self._blocked = True
+        try:
+            return await reading
+        finally:
+            self._blocked = False
+
+    async def identify(self) -> None:
+        """Learn the reader's connection number, by which a blocked read is woken; run on every (re)connect."""
+        try:
+            self._reader_id = int(await self._reader_greeting())
+        except ReplyError:
+            self._reader_id = None
+
+    async def _reader_greeting(self) -> Any:
+        return await self._reader.send_now("CLIENT", "ID")
+
+    def _take(self, channel: str, entries: list[list[Any]]) -> None:
+        last = entries[-1][0]
+        self._positions[channel] = last
+        milliseconds, _, number = last.partition(b"-")
+        _ignore(self._reader.send("XTRIM", channel, "MINID", b"%s-%d" % (milliseconds, int(number) + 1)))
+        for _, fields in entries:
+            if fields:
+                self._deliver(fields[1])
+
+
+def _ignore(sent: asyncio.Future[Any]) -> None:
+    """Let *sent* fail unnoticed: it is repeated in time, or not needed any longer."""
+    sent.add_done_callback(lambda done: done.cancelled() or done.exception())
