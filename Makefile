@@ -1,0 +1,53 @@
+# Every target makes the environment it needs; with that in place it starts at once.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fmt cov clean
+
+help:  ## List the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-7s %s\n", $$1, $$2 }'
+
+demo: $(VENV)/.core  ## Run the seed's Worker A against its Worker B: `Result: 3`
+	@$(BIN)/python examples/demo.py
+
+test: $(VENV)/.dev  ## Run all tests, on fakeredis and on a real redis-server
+	@.ci/obtain-redis
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev  ## Lint, check the format, the types and the direction of imports
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+fmt: $(VENV)/.dev  ## Format, and mend what can be mended
+	$(BIN)/ruff check --fix-only --exit-zero
+	$(BIN)/ruff format
+
+cov: $(VENV)/.dev  ## Run all tests and say which branches they miss
+	@.ci/obtain-redis
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+clean:  ## Remove the environment and everything generated
+	rm -rf $(VENV) build dist .coverage .coverage.* .hypothesis .import_linter_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Callyard needs Python 3.11 or newer; name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+		{ rm -rf $(VENV); echo "$(PYTHON) cannot make environments (Debian: install python3-venv)" >&2; exit 1; }
+
+$(VENV)/.core: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,fast]'
+	@touch $@ $(VENV)/.core

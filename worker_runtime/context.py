@@ -1,0 +1,246 @@
+"""`ctx`: one call as its method sees it, and the names that work anywhere inside a call."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextvars
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, NoReturn, Protocol
+
+_log: Final = logging.getLogger("callyard.worker")
+
+_NO_PROPS: Final[Mapping[str, Any]] = MappingProxyType({})
+
+ABORTED: Final = "Worker execution was aborted due to call to ctx.abort()."
+OUT_OF_TIME: Final = (
+    "waitUntil() tasks did not complete within the allowed time after invocation end and have been cancelled."
+)
+GLOBAL_SCOPE: Final = "Disallowed operation called within global scope."
+
+_LETTING_GO: Final = 1.0
+"""Seconds that cancelled tasks get to clean up before the call ends without them."""
+
+
+class CallAborted(BaseException):
+    """Raised by `ctx.abort()` to leave the method; no `except Exception` stops it.
+
+    Attributes:
+        reason: The error that the caller gets.
+    """
+
+    def __init__(self, reason: BaseException) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+class DrainOutcome(NamedTuple):
+    """How the background tasks of a call ended: how many failed, how many had to be cancelled."""
+
+    failed: int
+    cancelled: int
+
+
+class Context:
+    """One call, seen from inside.
+
+    Attributes:
+        props: What the binding of the caller was configured with; callers cannot influence it.
+        exports: The entrypoints of this service, as bindings.
+        call_id: The ID of the call.
+        attempt: How often the call has been delivered, this time included.
+        cancelled: Whether the caller has gone away or cancelled.
+        tasks: The background tasks that have not ended.
+        aborted: What `abort` was called with, once it was.
+        on_abort: Called on the event loop after `abort`, so that the runtime can end the method.
+    """
+
+    __slots__ = (
+        "_ended", "_expires", "_failed", "_loop", "aborted", "attempt", "call_id", "cancelled", "exports", "on_abort",
+        "props", "tasks",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        call_id: str,
+        loop: asyncio.AbstractEventLoop,
+        expires: float | None = None,
+        attempt: int = 1,
+        props: Mapping[str, Any] = _NO_PROPS,
+        exports: Any = None,
+    ) -> None:
+        """Describe a call that runs on *loop* and expires at *expires* (seconds since the epoch)."""
+        self.call_id = call_id
+        self.attempt = attempt
+        self.props = props
+        self.exports = exports
+        self.cancelled = False
+        self.tasks: set[asyncio.Future[Any]] = set()
+        self.aborted: BaseException | None = None
+        self.on_abort: Callable[[], object] | None = None
+        self._loop = loop
+        self._expires = expires
+        self._failed = 0
+        self._ended = False
+
+    @property
+    def deadline(self) -> datetime | None:
+        """The moment (aware) after which nobody waits for the answer any more."""
+        return None if self._expires is None else datetime.fromtimestamp(self._expires, UTC)
+
+    def wait_until(self, awaitable: Awaitable[Any] | concurrent.futures.Future[Any]) -> None:
+        """Start *awaitable* at once and keep the call open until it has ended; the reply does not wait for it.
+
+        A failure is logged and counted, and disturbs nothing else. May be called from any thread
+        and from inside such a task.
+
+        Raises:
+            TypeError: *awaitable* cannot be awaited.
+            RuntimeError: The call has ended.
+        """
+        if not (inspect.isawaitable(awaitable) or isinstance(awaitable, concurrent.futures.Future)):
+            raise TypeError(f"waitUntil() takes an awaitable, not {type(awaitable).__name__}.")
+        if self._ended:
+            _discard(awaitable)
+            raise RuntimeError("waitUntil() was called after the call had ended.")
+        if _running_loop() is self._loop:
+            self._start(awaitable)
+        else:
+            # The result of a method in a thread takes the same way, after this: the drain cannot miss the task.
+            self._loop.call_soon_threadsafe(self._start, awaitable)
+
+    waitUntil = wait_until
+
+    def abort(self, reason: object = None) -> NoReturn:
+        """End the call; its caller gets *reason* if that is an exception, else a `RuntimeError` with its text.
+
+        Raises:
+            CallAborted: Always: it leaves the method. Nothing after it is run.
+        """
+        if self.aborted is None:
+            self.aborted = reason if isinstance(reason, BaseException) else RuntimeError(reason or ABORTED)
+            if self.on_abort is not None:
+                self._loop.call_soon_threadsafe(self.on_abort)
+        raise CallAborted(self.aborted)
+
+    def mark_cancelled(self) -> None:
+        """Record that the caller went away: `cancelled` is true from now on."""
+        self.cancelled = True
+
+    async def drain(self, limit: float) -> DrainOutcome:
+        """Wait until every background task has ended, those registered meanwhile included.
+
+        What has not ended after *limit* seconds is cancelled. When this returns, nothing of the
+        call runs and no task can be added. Cancelling it cancels the tasks.
+        """
+        last = self._loop.time() + limit
+        try:
+            while self.tasks and (left := last - self._loop.time()) > 0:
+                await asyncio.wait(self.tasks, timeout=left)
+        finally:
+            self._ended = True
+            leftovers = list(self.tasks)
+            for task in leftovers:
+                task.cancel()
+        if leftovers:
+            _log.warning("%s call=%s tasks=%d", OUT_OF_TIME, self.call_id, len(leftovers))
+            await asyncio.wait(leftovers, timeout=_LETTING_GO)
+        return DrainOutcome(self._failed, len(leftovers))
+
+    def _start(self, awaitable: Any) -> None:
+        if isinstance(awaitable, concurrent.futures.Future):
+            awaitable = asyncio.wrap_future(awaitable, loop=self._loop)
+        task = awaitable if isinstance(awaitable, asyncio.Future) else self._loop.create_task(_survive(awaitable))
+        if task not in self.tasks:
+            self.tasks.add(task)
+            task.add_done_callback(self._ended_task)
+
+    def _ended_task(self, task: asyncio.Future[Any]) -> None:
+        self.tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._failed += 1
+            _log.error("A waitUntil() task failed. call=%s", self.call_id, exc_info=error)
+
+
+class Invocation(Protocol):
+    """What `current` holds: one call with its context and its environment."""
+
+    @property
+    def ctx(self) -> Context: ...
+
+    @property
+    def env(self) -> Any: ...
+
+
+current: Final[contextvars.ContextVar[Invocation]] = contextvars.ContextVar("callyard.invocation")
+"""The call that the running code belongs to."""
+
+
+class Environment:
+    """`env` as a module-level name: whatever is read from it comes from the `env` of the running call."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        # Tools that inspect modules ask for such names, and take only AttributeError for a no.
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)
+        return getattr(_invocation(f"env.{name}").env, name)
+
+    def __dir__(self) -> list[str]:
+        return dir(_invocation("env").env)
+
+    def __repr__(self) -> str:
+        return "<env of the running call>"
+
+
+env: Final = Environment()
+"""The environment of the running call; outside a call reading from it raises `RuntimeError`."""
+
+
+def wait_until(awaitable: Awaitable[Any] | concurrent.futures.Future[Any]) -> None:
+    """`ctx.wait_until` of the running call.
+
+    Raises:
+        RuntimeError: No call is running here.
+    """
+    invocation = current.get(None)
+    if invocation is None:
+        _discard(awaitable)
+        raise RuntimeError(f"{GLOBAL_SCOPE} waitUntil() works only inside a call.")
+    invocation.ctx.wait_until(awaitable)
+
+
+waitUntil = wait_until
+
+
+def _invocation(what: str) -> Invocation:
+    try:
+        return current.get()
+    except LookupError:
+        raise RuntimeError(f"{GLOBAL_SCOPE} {what} can be read only inside a call.") from None
+
+
+async def _survive(awaitable: Awaitable[Any]) -> Any:
+    # asyncio lets these two stop the whole loop, and with it every other call of the process.
+    try:
+        return await awaitable
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise RuntimeError(f"A waitUntil() task raised {type(error).__name__}.") from error
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _discard(awaitable: object) -> None:
+    # A coroutine that is dropped unstarted would warn that nobody awaited it.
+    if isinstance(awaitable, Coroutine):
+        awaitable.close()

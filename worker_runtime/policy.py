@@ -1,0 +1,129 @@
+"""`policy`: what a method or a class asks of the runtime that runs it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from functools import cached_property
+from typing import Any, Final, TypeVar
+
+from broker.errors import ConfigurationError
+
+_MARK: Final = "__callyard_policy__"
+_Target = TypeVar("_Target")
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What was asked for; `None` leaves the choice to the class, then to the settings of the service.
+
+    Attributes:
+        retries: Deliveries after the first that a lost worker may cost; 0 means at most once.
+        timeout: Seconds that the method may take, whatever longer deadline its caller gave.
+        concurrency: Calls of the method that one process runs at a time.
+        detached: Whether the method runs to its end although its caller went away.
+        inline: Whether a plain `def` runs on the event loop instead of in a thread.
+    """
+
+    retries: int | None = None
+    timeout: float | None = None
+    concurrency: int | None = None
+    detached: bool | None = None
+    inline: bool | None = None
+
+    def over(self, base: Policy) -> Policy:
+        """This policy, with what it leaves open taken from *base*."""
+        if self == _OPEN:
+            return base
+        merged: dict[str, Any] = {}
+        for field in fields(self):
+            own = getattr(self, field.name)
+            merged[field.name] = getattr(base, field.name) if own is None else own
+        return Policy(**merged)
+
+
+_OPEN: Final = Policy()
+
+
+class policy:
+    """Decorate a method, a property or a whole class with what it asks of the runtime.
+
+    A method's own policy wins over that of its class, a subclass's over that of its bases.
+
+        @policy(retries=0, timeout=5)
+        async def charge(self, order: int) -> str: ...
+
+    Args:
+        retries: Deliveries after the first that a lost worker may cost; 0 means at most once.
+        timeout: Seconds (or a `timedelta`) that the method may take.
+        concurrency: Calls of it that one process runs at a time.
+        detached: Whether it runs to its end although its caller went away.
+        inline: Whether a plain `def` runs on the event loop instead of in a thread.
+
+    Raises:
+        ConfigurationError: A value makes no sense, or the target can have no policy.
+    """
+
+    __slots__ = ("_asked",)
+
+    def __init__(
+        self,
+        *,
+        retries: int | None = None,
+        timeout: float | timedelta | None = None,
+        concurrency: int | None = None,
+        detached: bool | None = None,
+        inline: bool | None = None,
+    ) -> None:
+        _check_count("retries", retries, least=0)
+        _check_count("concurrency", concurrency, least=1)
+        _check_flag("detached", detached)
+        _check_flag("inline", inline)
+        self._asked = Policy(retries, _seconds(timeout), concurrency, detached, inline)
+
+    def __call__(self, target: _Target) -> _Target:
+        """Mark *target* and return it; several decorators add up, the outermost wins."""
+        marked = _function_of(target)
+        if not (isinstance(marked, type) or callable(marked)):
+            raise ConfigurationError(f"@policy cannot be used on {target!r}: put it on a method, a property or a class.")
+        asked = self._asked.over(vars(marked).get(_MARK, _OPEN))
+        setattr(marked, _MARK, asked)
+        return target
+
+
+def policy_of(cls: type, member: object = None) -> Policy:
+    """The policy of *member* of *cls*: its own, completed by that of the class and of its bases."""
+    merged = _OPEN
+    for base in reversed(cls.__mro__):
+        merged = vars(base).get(_MARK, _OPEN).over(merged)
+    return getattr(_function_of(member), _MARK, _OPEN).over(merged)
+
+
+def _function_of(target: object) -> Any:
+    if isinstance(target, property):
+        return target.fget
+    if isinstance(target, cached_property):
+        return target.func  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return target
+
+
+def _seconds(timeout: float | timedelta | None) -> float | None:
+    if timeout is None:
+        return None
+    seconds: Any = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
+        raise ConfigurationError(
+            f"@policy(timeout={timeout!r}): the timeout must be a number of seconds above 0.", key="timeout"
+        )
+    return float(seconds)
+
+
+def _check_count(key: str, value: object, *, least: int) -> None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
+        raise ConfigurationError(f"@policy({key}={value!r}): it must be a whole number, {least} or more.", key=key)
+
+
+def _check_flag(key: str, value: object) -> None:
+    if value is not None and not isinstance(value, bool):
+        raise ConfigurationError(f"@policy({key}={value!r}): it must be True or False.", key=key)
