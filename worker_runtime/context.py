@@ -122,7 +122,7 @@ class Context:
             CallAborted: Always: it leaves the method. Nothing after it is run.
         """
         if self.aborted is None:
-            self.aborted = reason if isinstance(reason, BaseException) else RuntimeError(reason or ABORTED)
+            self.aborted = reason if isinstance(reason, BaseException) else RuntimeError(ABORTED if reason is None else str(reason))
             if self.on_abort is not None:
                 self._loop.call_soon_threadsafe(self.on_abort)
         raise CallAborted(self.aborted)
@@ -152,6 +152,10 @@ class Context:
         return DrainOutcome(self._failed, len(leftovers))
 
     def _start(self, awaitable: Any) -> None:
+        if self._ended:
+            _discard(awaitable)
+            _log.error("A waitUntil() task came after the call had ended and was not started. call=%s", self.call_id)
+            return
         if isinstance(awaitable, concurrent.futures.Future):
             awaitable = asyncio.wrap_future(awaitable, loop=self._loop)
         task = awaitable if isinstance(awaitable, asyncio.Future) else self._loop.create_task(_survive(awaitable))

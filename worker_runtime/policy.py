@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from functools import cached_property
@@ -46,10 +47,18 @@ class Policy:
 _OPEN: Final = Policy()
 
 
-class policy:
+def policy(
+    *,
+    retries: int | None = None,
+    timeout: float | timedelta | None = None,
+    concurrency: int | None = None,
+    detached: bool | None = None,
+    inline: bool | None = None,
+) -> Callable[[_Target], _Target]:
     """Decorate a method, a property or a whole class with what it asks of the runtime.
 
-    A method's own policy wins over that of its class, a subclass's over that of its bases.
+    A method's own policy wins over that of its class, a subclass's over that of its bases. Several
+    decorators on one target add up; the outermost wins.
 
         @policy(retries=0, timeout=5)
         async def charge(self, order: int) -> str: ...
@@ -64,32 +73,20 @@ class policy:
     Raises:
         ConfigurationError: A value makes no sense, or the target can have no policy.
     """
+    _check_count("retries", retries, least=0)
+    _check_count("concurrency", concurrency, least=1)
+    _check_flag("detached", detached)
+    _check_flag("inline", inline)
+    asked = Policy(retries, _seconds(timeout), concurrency, detached, inline)
 
-    __slots__ = ("_asked",)
-
-    def __init__(
-        self,
-        *,
-        retries: int | None = None,
-        timeout: float | timedelta | None = None,
-        concurrency: int | None = None,
-        detached: bool | None = None,
-        inline: bool | None = None,
-    ) -> None:
-        _check_count("retries", retries, least=0)
-        _check_count("concurrency", concurrency, least=1)
-        _check_flag("detached", detached)
-        _check_flag("inline", inline)
-        self._asked = Policy(retries, _seconds(timeout), concurrency, detached, inline)
-
-    def __call__(self, target: _Target) -> _Target:
-        """Mark *target* and return it; several decorators add up, the outermost wins."""
+    def decorate(target: _Target) -> _Target:
         marked = _function_of(target)
-        if not (isinstance(marked, type) or callable(marked)):
+        if not callable(marked) or not hasattr(marked, "__dict__"):
             raise ConfigurationError(f"@policy cannot be used on {target!r}: put it on a method, a property or a class.")
-        asked = self._asked.over(vars(marked).get(_MARK, _OPEN))
-        setattr(marked, _MARK, asked)
+        setattr(marked, _MARK, asked.over(vars(marked).get(_MARK, _OPEN)))
         return target
+
+    return decorate
 
 
 def policy_of(cls: type, member: object = None) -> Policy:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
 
 from pydantic import ValidationError
 
@@ -65,7 +64,7 @@ def reasons(error: ValidationError) -> list[tuple[str, str, object, str]]:
     """Return field, kind, input and reason of everything that pydantic found wrong."""
     result: list[tuple[str, str, object, str]] = []
     for detail in error.errors(include_url=False):
-        context = cast("dict[str, Any]", detail.get("ctx", {}))
+        context = detail.get("ctx", {})
         reason = str(context["error"]) if "error" in context else detail["msg"].replace("Input should", "should")
         result.append((str(detail["loc"][0]), detail["type"], detail["input"], reason))
     return result

@@ -54,26 +54,38 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    concurrency: Count = Field(100, ge=1, le=100_000, description="calls that one process runs at the same time")
-    processes: Count = Field(1, ge=1, le=1024, description="worker processes to start")
-    lease: Duration = Field(15.0, ge=0.1, le=_LONGEST, description="time after which calls of a dead worker move on")
-    retries: Count = Field(3, ge=0, le=1000, description="deliveries after the first that a lost worker may cost a call")
-    backlog: Count = Field(100_000, ge=1, description="calls queued and running at which the service refuses more")
-    grace: Duration = Field(30.0, ge=0, le=_LONGEST, description="time that running calls get to end after a signal")
-    timeout: Duration = Field(60.0, gt=0, le=_LONGEST, description="deadline of calls whose caller sets none")
-    wait_until_limit: Duration = Field(900.0, ge=0, le=_LONGEST, description="time that waitUntil tasks may take")
+    concurrency: Count = Field(
+        default=100, ge=1, le=100_000, description="calls that one process runs at the same time"
+    )
+    processes: Count = Field(default=1, ge=1, le=1024, description="worker processes to start")
+    lease: Duration = Field(
+        default=15.0, ge=0.1, le=_LONGEST, description="time after which calls of a dead worker move on"
+    )
+    retries: Count = Field(
+        default=3, ge=0, le=1000, description="deliveries after the first that a lost worker may cost a call"
+    )
+    backlog: Count = Field(
+        default=100_000, ge=1, description="calls queued and running at which the service refuses more"
+    )
+    grace: Duration = Field(
+        default=30.0, ge=0, le=_LONGEST, description="time that running calls get to end after a signal"
+    )
+    timeout: Duration = Field(default=60.0, gt=0, le=_LONGEST, description="deadline of calls whose caller sets none")
+    wait_until_limit: Duration = Field(
+        default=900.0, ge=0, le=_LONGEST, description="time that waitUntil tasks may take"
+    )
     max_message_bytes: Size = Field(
-        1 << 20, ge=1024, le=LARGEST_MESSAGE, description="largest call or reply, at most 32MiB"
+        default=1 << 20, ge=1024, le=LARGEST_MESSAGE, description="largest call or reply, at most 32MiB"
     )
     prefix: Name = Field(
-        "callyard",
+        default="callyard",
         pattern=r"^[A-Za-z0-9_.-]+(:[A-Za-z0-9_.-]+)*$",
         max_length=64,
         description="first part of every key in Redis",
     )
-    inline: Switch = Field(False, description="run plain def methods on the event loop instead of in threads")
-    traceback: Switch = Field(False, description="send tracebacks of exceptions to callers")
-    connect_timeout: Duration = Field(10.0, gt=0, le=_LONGEST, description="time to reach Redis at the start")
+    inline: Switch = Field(default=False, description="run plain def methods on the event loop instead of in threads")
+    traceback: Switch = Field(default=False, description="send tracebacks of exceptions to callers")
+    connect_timeout: Duration = Field(default=10.0, gt=0, le=_LONGEST, description="time to reach Redis at the start")
 
     @classmethod
     def resolve(
@@ -144,9 +156,7 @@ class Settings(BaseModel):
         """Return the settings that differ from their defaults, as a person would write them."""
         defaults = type(self)()
         return {
-            name: self.shown(name)
-            for name in type(self).model_fields
-            if getattr(self, name) != getattr(defaults, name)
+            name: self.shown(name) for name in type(self).model_fields if getattr(self, name) != getattr(defaults, name)
         }
 
 

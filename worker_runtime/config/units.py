@@ -80,6 +80,6 @@ def show_size(size: int) -> str:
     return f"{size}B"
 
 
-def show_switch(switch: bool) -> str:
+def show_switch(switch: object) -> str:
     """Return "true" or "false"."""
     return "true" if switch else "false"

@@ -1,0 +1,271 @@
+"""One process as a caller: its connections, its open calls, and the reply to each of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from itertools import count
+from typing import Any, Final
+
+from broker import failures
+from broker.codec import DEFAULT_LIMIT, decode, encode, pack
+from broker.envelope import RAISED, RETURNED, Reply, Step, pack_call, unpack_reply
+from broker.envelope import Call as WireCall
+from broker.errors import BrokerUnavailable, CallCancelled, CallTimeout, PayloadTooLarge, ProtocolError, RpcError
+from broker.keys import ServiceKeys
+from broker.link import Address, Link
+from broker.names import call_id
+from client.deadline import RedisClock
+from client.open_call import OpenCall
+from client.producer import Producer
+from client.replies import BLOCK_MS, ReplyReader
+
+_CLOCK_SECONDS: Final = 30.0
+
+_log = logging.getLogger(__name__)
+
+
+class Caller:
+    """Makes calls and gets each its one outcome.
+
+    Two connections, whatever the number of calls: *commands* may be shared with whoever else
+    sends commands that can be executed twice, the other one is blocked reading replies.
+    """
+
+    def __init__(
+        self, address: Address, commands: Link, *, prefix: str = "callyard", limit: int = DEFAULT_LIMIT
+    ) -> None:
+        self.id: Final = secrets.token_hex(8)
+        self.prefix: Final = prefix
+        self.limit: Final = limit
+        self.clock: Final = RedisClock()
+        self.commands: Final = commands
+        self._numbers = count(1)
+        self._open: dict[int, OpenCall] = {}
+        self._keys: dict[str, ServiceKeys] = {}
+        self._producers: dict[tuple[str, str], Producer] = {}
+        self._reading = Link(address, name=f"callyard-replies-{self.id}", resend=False, silence=BLOCK_MS / 1000 + 10)
+        self._replies = ReplyReader(commands, self._reading, self._deliver)
+        self._reading.on_open.append(self._replies.identify)
+        self._timed: asyncio.Task[None] | None = None
+        self._reader_opening: asyncio.Task[None] | None = None
+        self._closed = False
+
+    async def start(self) -> None:
+        """Learn Redis's clock; the caller is usable when this returns. *commands* must be open.
+
+        Raises:
+            BrokerUnavailable: Redis is not there.
+        """
+        await self._learn_time(self.commands.send)
+        self.commands.on_open.append(self._came_back)
+        self._timed = asyncio.create_task(self._keep_time())
+
+    async def close(self) -> None:
+        """Close the reply channels; calls still open fail with `CallCancelled`."""
+        self._closed = True
+        for call in list(self._open.values()):
+            self._finish(call, CallCancelled(f"{call.name}: the caller was closed before the answer came."))
+        for task in (self._timed, self._reader_opening):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
+        await self._replies.close()
+        await self._reading.close()
+
+    def keys(self, service: str) -> ServiceKeys:
+        """The keys of *service* under this caller's prefix."""
+        keys = self._keys.get(service)
+        if keys is None:
+            keys = self._keys[service] = ServiceKeys(self.prefix, service)
+        return keys
+
+    def call(
+        self, service: str, entrypoint: str, program: tuple[Step, ...], deadline: float, options: dict[str, Any]
+    ) -> OpenCall:
+        """Make one call; it leaves with all others of this tick. Never blocks and never raises.
+
+        The future of the returned record gets the outcome: the result, the callee's exception, or
+        a typed error by *deadline* (seconds of the event loop's clock).
+        """
+        loop = asyncio.get_running_loop()
+        sequence = next(self._numbers)
+        name = f"{service}.{'.'.join(program[-1].path) or entrypoint}"
+        entry = pack_call(WireCall(self.id, sequence, self.clock.at(deadline), options, program))
+        producer = self.producer(service, entrypoint)
+        call = OpenCall(
+            sequence, entry, producer, name, deadline, loop.create_future(), oneway=bool(options.get("oneway"))
+        )
+        refusal = self._refusal(call, loop.time())
+        if refusal is not None:
+            call.future.set_exception(refusal)
+            return call
+        if not call.oneway:
+            self._replies_open()
+            self._replies.listen(self.keys(service).reply(self.id))
+        self._open[sequence] = call
+        call.timer = loop.call_at(deadline, self._expire, call)
+        producer.add(call)
+        return call
+
+    def cancel(self, call: OpenCall) -> None:
+        """Give up *call*: drop its outcome, and tell the workers of its service."""
+        if self._open.get(call.sequence) is call:
+            self._forget(call)
+            self._tell(call)
+
+    def _refusal(self, call: OpenCall, now: float) -> RpcError | None:
+        if self._closed:
+            return CallCancelled(f"{call.name}: the caller is closed.", executed="no")
+        if call.deadline <= now:
+            return CallTimeout(f"{call.name} was not called: its deadline had passed already.", executed="no")
+        if len(call.entry) > self.limit:
+            return PayloadTooLarge(
+                f"{call.name}: the call takes {len(call.entry)} bytes; a message may have {self.limit}. "
+                "Raise max_message_bytes on both sides (32 MiB at most), or pass a reference to the data."
+            )
+        return None
+
+    def producer(self, service: str, entrypoint: str) -> Producer:
+        """The producer of this process for one entrypoint."""
+        producer = self._producers.get((service, entrypoint))
+        if producer is None:
+            producer = self._producers[service, entrypoint] = Producer(
+                self.commands, self.keys(service), entrypoint, self.id, accepted=self._accepted, refused=self._finish
+            )
+        return producer
+
+    def _accepted(self, call: OpenCall) -> None:
+        if call.oneway:
+            self._finish(call, call_id(self.id, call.sequence, call.producer.service))
+
+    def _deliver(self, entry: bytes) -> None:
+        try:
+            reply = unpack_reply(entry)
+        except ProtocolError as error:
+            _log.warning("dropped a reply that cannot be read: %s", error)
+            return
+        call = self._open.get(reply.sequence)
+        # No such call: the second reply of a call that ran twice, or one that was given up.
+        if call is not None:
+            self._finish(call, read_outcome(reply, self.limit))
+
+    def _finish(self, call: OpenCall, outcome: Any) -> None:
+        """Give *call* its outcome, an `Outcome` or an exception of ours; only the first counts."""
+        if self._open.get(call.sequence) is not call:
+            return
+        self._forget(call)
+        if call.future.done():
+            return
+        if isinstance(outcome, Raised):
+            call.future.set_exception(outcome.error)
+        elif isinstance(outcome, RpcError):
+            call.future.set_exception(outcome)
+        else:
+            call.future.set_result(outcome.value if isinstance(outcome, Returned) else outcome)
+
+    def _forget(self, call: OpenCall) -> None:
+        del self._open[call.sequence]
+        call.producer.forget(call.sequence)
+        if call.timer is not None:
+            call.timer.cancel()
+
+    def _expire(self, call: OpenCall) -> None:
+        if not call.accepted and not self.commands.connected:
+            self._finish(
+                call,
+                BrokerUnavailable(
+                    f"{call.name}: Redis at {self.commands.address.shown} stayed away until the deadline.",
+                    executed="maybe",
+                ),
+            )
+            return
+        hint = "" if call.accepted else " Redis never confirmed that it holds the call."
+        self._tell(call)
+        self._finish(call, CallTimeout(f"{call.name} gave no answer by its deadline.{hint}", executed="maybe"))
+
+    def _tell(self, call: OpenCall) -> None:
+        if self.commands.connected and not call.oneway:
+            message = pack([1, "cancel", self.id, call.sequence])
+            sent = self.commands.send("PUBLISH", self.keys(call.producer.service).control, message)
+            sent.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    def _replies_open(self) -> None:
+        if self._reader_opening is None:
+            # The first calls need not wait for it: their replies stay in the channel until it reads.
+            self._reader_opening = asyncio.create_task(self._open_reader())
+
+    async def _open_reader(self) -> None:
+        while True:
+            try:
+                await self._reading.open(3600)
+            except RpcError as error:
+                _log.warning("cannot read replies yet: %s", error)
+                await asyncio.sleep(1)
+            else:
+                return
+
+    async def _came_back(self) -> None:
+        await self._learn_time(self.commands.send_now)
+        # These queue up in order, before anything that waits: first the channels, then what may be missing.
+        self._replies.reopen()
+        for producer in self._producers.values():
+            producer.verify()
+
+    async def _keep_time(self) -> None:
+        while True:
+            await asyncio.sleep(_CLOCK_SECONDS)
+            try:
+                await self._learn_time(self.commands.send)
+            except RpcError as error:
+                _log.debug("cannot ask Redis for its time: %s", error)
+
+    async def _learn_time(self, send: Callable[..., Awaitable[Any]]) -> None:
+        loop = asyncio.get_running_loop()
+        sent = loop.time()
+        seconds, microseconds = await send("TIME")
+        self.clock.set(int(seconds), int(microseconds), sent=sent, received=loop.time())
+
+
+class Returned:
+    """The outcome of a call that returned `value`."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+class Raised:
+    """The outcome of a call that failed with `error`."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+def read_outcome(reply: Reply, limit: int) -> Returned | Raised:
+    """What *reply* says happened; a body that cannot be read is itself a failure."""
+    try:
+        body = decode(reply.body, limit=limit)
+        if reply.kind == RETURNED:
+            return Returned(body)
+        return Raised(failures.load(body) if reply.kind == RAISED else failures.load_refusal(body))
+    except RpcError as error:
+        error.executed = "yes"
+        return Raised(error)
+    except (ValueError, TypeError, AttributeError) as error:
+        return Raised(ProtocolError(f"The reply cannot be read: {error}.", executed="yes"))
+
+
+def encode_arguments(args: tuple[Any, ...], kwargs: dict[str, Any], limit: int) -> bytes:
+    """The body of a calling step.
+
+    Raises:
+        DataCloneError: an argument cannot cross; the message names which.
+        PayloadTooLarge: they are larger than *limit* together.
+    """
+    return encode([list(args), kwargs], limit=limit)

@@ -1,0 +1,43 @@
+"""The examples run, as programs of their own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def run(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *arguments], cwd=root, capture_output=True, text=True, check=False, timeout=50)
+
+
+def test_demo_prints_the_answer_of_every_caller_and_ends_cleanly(root):
+    done = run(root, "examples/demo.py")
+
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0, done.stderr
+    assert "Result: 3" in lines
+    assert sum(line.endswith("add(1, 2): 3") for line in lines) == 2
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("folder", ["add/worker_a", "add/worker_b", "signup"])
+def test_configuration_of_every_example_is_valid(folder, root):
+    done = run(root, "-m", "worker_runtime", f"examples/{folder}", "--check")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert folder.rpartition("/")[2] in done.stdout
+
+
+def test_a_pool_may_hold_both_workers(root):
+    done = run(root, "-m", "worker_runtime", "examples/add/worker_a", "examples/add/worker_b", "--check")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_example_folder_is_tested():
+    folders = {path.parent.relative_to(EXAMPLES).as_posix() for path in EXAMPLES.rglob("wrangler.*")}
+
+    assert folders == {"add/worker_a", "add/worker_b", "signup"}

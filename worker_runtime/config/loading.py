@@ -1,0 +1,96 @@
+"""Loading a service's configuration: everything that says what the service is, checked together."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from worker_runtime.config import names
+from worker_runtime.config.environments import Section, select
+from worker_runtime.config.main_file import main_file
+from worker_runtime.config.mistakes import Mistakes
+from worker_runtime.config.model import ServiceConfig, service_name
+from worker_runtime.config.reading import find, read
+from worker_runtime.config.secrets import secrets
+from worker_runtime.config.services import service_bindings
+from worker_runtime.config.settings import Settings
+from worker_runtime.config.tables import as_table, not_json, shown
+
+
+def load(
+    path: Path,
+    *,
+    environment: str | None = None,
+    variables: Mapping[str, str] | None = None,
+    process_environment: Mapping[str, str],
+    flags: Mapping[str, str | None] | None = None,
+) -> ServiceConfig:
+    """Return the configuration of the service at `path`; nothing is imported and nothing starts.
+
+    Args:
+        path: A configuration file, or a folder with exactly one `wrangler.toml`, `wrangler.jsonc` or `wrangler.json`.
+        environment: The `[env.NAME]` to use.
+        variables: Variables of the command line; they replace variables and secrets of the same name.
+        process_environment: The environment of the process: `CALLYARD_*` twins, and declared secrets.
+        flags: Settings of the command line by name, such as "max_message_bytes"; None means not given.
+
+    Raises:
+        ConfigurationError: Something is wrong; one line for each mistake names the file, the key and the fix.
+    """
+    file = find(path).absolute()
+    section = select(read(file), environment, file=file)
+    mistakes, given = Mistakes(file), variables or {}
+    settings = Settings.collect(
+        _settings_table(section, mistakes), environment=process_environment, flags=flags or {}, mistakes=mistakes
+    )
+    name = _name(section, mistakes)
+    main = main_file(section, file.parent, mistakes)
+    bindings, notes = service_bindings(section, mistakes)
+    private = secrets(section, file.parent, given=given, process_environment=process_environment, mistakes=mistakes)
+    # Secrets replace variables of the same name, and the command line replaces both.
+    private = {key: value for key, value in private.items() if key not in given}
+    plain = {key: value for key, value in _variables(section, mistakes).items() if key not in private}
+    plain.update(given)
+    names.check_unique(section, plain, private, mistakes)
+    mistakes.check()
+    return ServiceConfig(
+        name=name,
+        main=main,
+        directory=file.parent,
+        file=file,
+        variables=plain,
+        secrets=private,
+        bindings=bindings,
+        settings=settings,
+        notes=(*section.notes, *notes),
+        environment=section.environment,
+    )
+
+
+def _name(section: Section, mistakes: Mistakes) -> str:
+    name = section.keys.get("name")
+    if not isinstance(name, str):
+        problem = "is missing." if name is None else f"should be a string but got {shown(name)}."
+        mistakes.add("name", problem, 'Write name = "my-service".')
+        return ""
+    try:
+        return service_name(name)
+    except ValueError as error:
+        mistakes.add("name", f"{error}.", "Choose another name.")
+        return ""
+
+
+def _settings_table(section: Section, mistakes: Mistakes) -> Mapping[str, object]:
+    given = section.keys.get("callyard", {})
+    if (table := as_table(given)) is None:
+        mistakes.add("callyard", f"should be a table but got {shown(given)}.", "Write [callyard].")
+        return {}
+    return table
+
+
+def _variables(section: Section, mistakes: Mistakes) -> dict[str, object]:
+    place, given = section.place("vars"), section.keys.get("vars", {})
+    if (table := as_table(given)) is None:
+        mistakes.add(place, f'The field "{place}" should be an object but got {shown(given)}.', "Write [vars].")
+        return {}
+    for key, nature in not_json(table, place):
+        mistakes.add(key, f"should be a JSON value but got {nature}.", "Write it as text.")
+    return table

@@ -1,0 +1,88 @@
+"""What a configuration says, validated: the service, its bindings, and the rules that names follow."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from worker_runtime.config.settings import Settings
+
+DEFAULT_ENTRYPOINT = "Default"
+_SERVICE_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}", re.ASCII)
+
+
+def service_name(name: str) -> str:
+    """Return the name of a service.
+
+    Raises:
+        ValueError: It is not 1 to 63 letters, digits, dashes and underscores.
+    """
+    if not _SERVICE_NAME.fullmatch(name):
+        raise ValueError(f'should be 1 to 63 letters, digits, "-" and "_" but got {name!r}')
+    return name
+
+
+def entrypoint_name(name: str) -> str:
+    """Return the name of an entrypoint class; "default" means the default one.
+
+    Raises:
+        ValueError: No public class can have that name.
+    """
+    if name == "default":
+        return DEFAULT_ENTRYPOINT
+    if not name.isidentifier() or name.startswith("_"):
+        raise ValueError(f"should be the name of a class that does not begin with an underscore but got {name!r}")
+    return name
+
+
+def binding_name(name: str) -> str:
+    """Return the name of a binding.
+
+    Raises:
+        ValueError: It cannot stand behind `env.`.
+    """
+    if not name.isidentifier() or name.startswith("__"):
+        raise ValueError(f"should be a name that can stand behind env. but got {name!r}")
+    return name
+
+
+class ServiceBinding(BaseModel):
+    """A binding to another service: `env.BINDING` calls the entrypoint, which sees `props` as its `ctx.props`."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+    binding: Annotated[str, AfterValidator(binding_name)]
+    service: Annotated[str, AfterValidator(service_name)]
+    entrypoint: Annotated[str, AfterValidator(entrypoint_name)] = DEFAULT_ENTRYPOINT
+    props: dict[str, Any] = Field(default_factory=dict[str, Any])
+
+
+class ServiceConfig(BaseModel):
+    """One service as its configuration file, the chosen environment, its secrets and the command line describe it.
+
+    Attributes:
+        name: The name that callers use.
+        main: The Python file with the entrypoints; it exists.
+        directory: The folder of the configuration file, to which its paths are relative.
+        file: The configuration file.
+        variables: Plain values for `env`, verbatim.
+        secrets: Secret values for `env`; left out where the configuration is shown.
+        bindings: The services that `env` gives access to.
+        settings: The settings of Callyard.
+        notes: What a person should know, though it is no mistake.
+        environment: The chosen `[env.NAME]`, or None.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    main: Path
+    directory: Path
+    file: Path
+    variables: dict[str, Any] = Field(default_factory=dict[str, Any])
+    secrets: dict[str, str] = Field(default_factory=dict[str, str], repr=False)
+    bindings: tuple[ServiceBinding, ...] = ()
+    settings: Settings = Settings()
+    notes: tuple[str, ...] = ()
+    environment: str | None = None

@@ -1,0 +1,38 @@
+"""The plan: what a configuration would start, in lines for people."""
+
+from collections.abc import Iterator
+
+from worker_runtime.config.model import DEFAULT_ENTRYPOINT, ServiceBinding, ServiceConfig
+from worker_runtime.config.tables import shown
+
+
+def plan(config: ServiceConfig) -> list[str]:
+    """Return lines that say what would start: service, main, bindings, variables, changed settings, notes.
+
+    No line shows a secret.
+    """
+    return list(_lines(config))
+
+
+def _lines(config: ServiceConfig) -> Iterator[str]:
+    chosen = f" (environment {config.environment})" if config.environment else ""
+    yield f"service {config.name}{chosen}"
+    yield f"  file {config.file}"
+    yield f"  main {config.main}"
+    for binding in config.bindings:
+        yield f"  binding {_binding(binding)}"
+    for name, value in config.variables.items():
+        yield f"  var {name} = {shown(value)}"
+    for name in config.secrets:
+        yield f"  secret {name} = ***"
+    for name, value in config.settings.changed().items():
+        yield f"  setting {name} = {value}"
+    for note in config.notes:
+        yield f"  note {note}"
+
+
+def _binding(binding: ServiceBinding) -> str:
+    target = binding.service
+    if binding.entrypoint != DEFAULT_ENTRYPOINT:
+        target += f"#{binding.entrypoint}"
+    return f"{binding.binding} -> {target}" + (f" props {shown(binding.props)}" if binding.props else "")

@@ -1,0 +1,152 @@
+"""Prepared methods: everything about a method that is the same for every call, worked out once."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
+from typing import Any, Final
+
+from broker.errors import ConfigurationError, InvalidArguments
+from worker_runtime.arguments import Arguments, Validate, compile_validation, parameters_schema, result_schema
+from worker_runtime.policy import Policy, policy_of
+from worker_runtime.signature import signature_of
+from worker_runtime.visibility import Kind, Member, not_found, resolve, resolve_fetch
+
+_PREPARED: Final = "__callyard_methods__"
+
+
+class Method:
+    """One method, property or `fetch` handler of an entrypoint, ready to be run.
+
+    Attributes:
+        name: Its name.
+        kind: "method", "property" or "fetch".
+        is_async: Whether calling it gives a coroutine; everything else belongs in a thread.
+        is_async_generator: Whether calling it gives an async generator.
+        policy: What it and its class ask of the runtime.
+        validate: Checks and converts `(args, kwargs)`; raises `InvalidArguments`.
+    """
+
+    __slots__ = ("_doc", "_member", "_signature", "is_async", "is_async_generator", "kind", "name", "policy", "validate")
+
+    def __init__(self, cls: type, member: Member) -> None:
+        """Prepare *member* of *cls*.
+
+        Raises:
+            ConfigurationError: Its signature cannot be called.
+        """
+        called: Any = _getter(member.value) if member.kind == "property" else member.value
+        self.name: str = member.name
+        self.kind: Kind = member.kind
+        self._member: Any = member.value
+        self._signature = signature_of(called, member.owner, member.name)
+        self._doc = inspect.getdoc(called) or ""
+        bound = called.__get__(object(), cls)
+        self.is_async: bool = inspect.iscoroutinefunction(bound)
+        self.is_async_generator: bool = inspect.isasyncgenfunction(bound)
+        self.policy: Policy = policy_of(cls, member.value)
+        self.validate: Validate = self._compile()
+
+    def bind(self, instance: object) -> Callable[..., Any]:
+        """What to call for *instance*; of a property, its getter.
+
+        Raises:
+            MethodNotFound: The instance hides the method behind an attribute of its own.
+        """
+        if self.kind == "property":
+            # A cached property may have been overwritten on the instance; its getter cannot.
+            return partial(_getter(self._member), instance)
+        if self.name in instance.__dict__:
+            raise not_found(self.name)
+        return self._member.__get__(instance, type(instance))
+
+    def describe(self) -> dict[str, Any]:
+        """What callers may know of it: kind, signature, documentation and JSON schemas, as plain values."""
+        described: dict[str, Any] = {
+            "kind": self.kind,
+            "signature": f"{self.name}{self._signature}",
+            "doc": self._doc,
+            "stream": self.is_async_generator,
+            "returns": {} if self.is_async_generator else result_schema(self._signature),
+        }
+        if self.kind == "method":
+            described["parameters"] = parameters_schema(self._signature)
+        return described
+
+    def _compile(self) -> Validate:
+        if self.kind == "fetch":
+            return _fetch_arguments(self._signature)
+        if self.kind == "property":
+            return _no_arguments(self.name)
+        validate, self._signature = compile_validation(f"{self.name}()", self._signature)
+        return validate
+
+
+def prepare(cls: type, name: str) -> Method:
+    """The prepared method or property *name* of *cls*; the same object every time.
+
+    Raises:
+        ReservedMethod: The name is reserved.
+        MethodNotFound: Callers may not reach such a name.
+        ConfigurationError: Its signature cannot be called.
+    """
+    prepared = _prepared(cls)
+    method = prepared.get(name)
+    if method is None or name == "fetch":
+        method = prepared[name] = Method(cls, resolve(cls, name))
+    return method
+
+
+def prepare_fetch(cls: type) -> Method:
+    """The prepared `fetch` handler of *cls*; the same object every time.
+
+    Raises:
+        MethodNotFound: The class has none.
+        ConfigurationError: It needs more than the request.
+    """
+    prepared = _prepared(cls)
+    if "fetch" not in prepared:
+        prepared["fetch"] = Method(cls, resolve_fetch(cls))
+    return prepared["fetch"]
+
+
+def _prepared(cls: type) -> dict[str, Method]:
+    # On the class, so that a reloaded class is collected together with what was prepared for it.
+    prepared = vars(cls).get(_PREPARED)
+    if prepared is None:
+        prepared = {}
+        setattr(cls, _PREPARED, prepared)
+    return prepared
+
+
+def _getter(member: Any) -> Any:
+    return member.func if isinstance(member, cached_property) else member.fget  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+
+
+def _fetch_arguments(signature: inspect.Signature) -> Validate:
+    try:
+        takes = 1
+        signature.bind(None)
+    except TypeError:
+        takes = 0
+    try:
+        signature.bind(*[None] * takes)
+    except TypeError as error:
+        raise ConfigurationError(
+            f"fetch{signature} cannot be called with a request: {error}.", fix="Write `async def fetch(self, request)`."
+        ) from error
+
+    def validate(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Arguments:
+        return tuple(args[:takes]), {}
+
+    return validate
+
+
+def _no_arguments(name: str) -> Validate:
+    def validate(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Arguments:
+        if args or kwargs:
+            raise InvalidArguments(f"{name} is a property and takes no arguments.")
+        return (), {}
+
+    return validate

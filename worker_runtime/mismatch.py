@@ -1,0 +1,75 @@
+"""What to say about arguments that do not fit: which parameter, what it wants, which type came. Never the value."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+_MOST: Final = 10
+_MISSING: Final = {"missing_argument", "missing_positional_only_argument", "missing_keyword_only_argument"}
+# Messages of pydantic that quote what they were given.
+_QUOTING: Final = {
+    "union_tag_invalid": "Input should have one of the expected tags",
+    "uuid_parsing": "Input should be a valid UUID",
+    "get_attribute_error": "Input should be readable",
+    "iteration_error": "Input should be iterable",
+}
+
+
+def explain(error: ValidationError, signature: inspect.Signature, args: Sequence[Any]) -> str:
+    """Every mismatch of *error* in one line, ten at most; values of arguments never appear."""
+    details = error.errors(include_url=False, include_context=False)
+    said = list(dict.fromkeys(_line(detail, signature, args) for detail in details))
+    more = len(said) - _MOST
+    return "; ".join(said[:_MOST]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _line(detail: ErrorDetails, signature: inspect.Signature, args: Sequence[Any]) -> str:
+    kind, where = detail["type"], detail["loc"]
+    positional = [p.name for p in signature.parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    name = _parameter(where[0], positional) if where else "arguments"
+    if kind in _MISSING:
+        return f"missing argument '{name}'"
+    if kind == "unexpected_positional_argument":
+        return f"takes at most {len(positional)} positional argument{'s' * (len(positional) != 1)}, got {len(args)}"
+    if kind == "unexpected_keyword_argument":
+        return f"unexpected keyword argument '{name}'"
+    if kind == "multiple_argument_values":
+        return f"argument '{name}' is given twice"
+    path = "".join(f"[{_short(step)!r}]" for step in where[1:])
+    return f"parameter '{name}'{path}: {_message(detail)}, got {type(detail['input']).__name__}"
+
+
+def _parameter(where: int | str, positional: list[str]) -> str:
+    if isinstance(where, str):
+        return str(_short(where))
+    return positional[where] if where < len(positional) else f"*{where - len(positional)}"
+
+
+def _message(detail: ErrorDetails) -> str:
+    message = _QUOTING.get(detail["type"], detail["msg"])
+    # The author of a validator writes the rest, often with the value in it.
+    if detail["type"] in ("value_error", "assertion_error") and any(leaf in message for leaf in _leaves(detail["input"])):
+        return "Value is not valid"
+    return message
+
+
+def _leaves(value: Any, depth: int = 8) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        value = list(value.values())  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    if isinstance(value, list | tuple | set | frozenset):
+        if depth:
+            for item in value:  # pyright: ignore[reportUnknownVariableType]
+                yield from _leaves(item, depth - 1)
+    elif isinstance(value, bytes | bytearray):
+        yield value.decode(errors="replace")
+    elif value is not None and not isinstance(value, bool) and value != "":
+        yield str(value)
+
+
+def _short(step: int | str) -> int | str:
+    return step if isinstance(step, int) or len(step) <= 64 else step[:64] + "…"

@@ -1,0 +1,187 @@
+"""A service: the entrypoints of a module, loaded and prepared before the first call."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+from broker.errors import ConfigurationError, MethodNotFound, ServiceUnavailable
+from broker.names import DEFAULT_ENTRYPOINT, check_entrypoint, check_service
+from worker_runtime.entrypoint import WorkerEntrypoint
+from worker_runtime.loading import import_file, mistake_in
+from worker_runtime.method import Method, prepare, prepare_fetch
+from worker_runtime.visibility import visible_names
+
+_numbers: Final = count()
+_EXAMPLE: Final = "Define `class Default(WorkerEntrypoint)` in it, with `from workers import WorkerEntrypoint`."
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A named service and its entrypoints, every method of them prepared.
+
+    Attributes:
+        name: The name that callers use.
+        entrypoints: The classes by the name that callers use; the default one is `Default`.
+        methods: The prepared methods and properties of each entrypoint.
+        handlers: The prepared `fetch` of each entrypoint that has one.
+    """
+
+    name: str
+    entrypoints: Mapping[str, type[WorkerEntrypoint]]
+    methods: Mapping[str, Mapping[str, Method]] = field(init=False)
+    handlers: Mapping[str, Method] = field(init=False)
+
+    def __post_init__(self) -> None:
+        check_service(self.name)
+        for name, cls in self.entrypoints.items():
+            check_entrypoint(name)
+            _check_constructor(cls)
+        methods = {name: {n: prepare(cls, n) for n in visible_names(cls)} for name, cls in self.entrypoints.items()}
+        object.__setattr__(self, "methods", methods)
+        object.__setattr__(self, "handlers", dict(_handlers(self.entrypoints)))
+
+    def entrypoint(self, name: str) -> type[WorkerEntrypoint]:
+        """The class of the entrypoint *name*.
+
+        Raises:
+            ServiceUnavailable: There is none; the message lists those that exist.
+        """
+        cls = self.entrypoints.get(name)
+        if cls is None:
+            offered = ", ".join(sorted(self.entrypoints))
+            raise ServiceUnavailable(f'The service "{self.name}" has no entrypoint "{name:.200}"; it has: {offered}.')
+        return cls
+
+    def method(self, entrypoint: str, name: str) -> Method:
+        """The prepared method or property *name* of *entrypoint*.
+
+        Raises:
+            ServiceUnavailable: There is no such entrypoint.
+            ReservedMethod: The name is reserved.
+            MethodNotFound: Callers may not reach such a name.
+        """
+        method = self.methods.get(entrypoint, {}).get(name)
+        return prepare(self.entrypoint(entrypoint), name) if method is None else method
+
+    def fetch(self, entrypoint: str) -> Method:
+        """The prepared `fetch` handler of *entrypoint*.
+
+        Raises:
+            ServiceUnavailable: There is no such entrypoint.
+            MethodNotFound: The entrypoint has no `fetch`.
+        """
+        handler = self.handlers.get(entrypoint)
+        return prepare_fetch(self.entrypoint(entrypoint)) if handler is None else handler
+
+    def describe(self) -> dict[str, Any]:
+        """What callers may know of the service, as plain values."""
+        return {
+            name: {
+                "doc": cls.__doc__ and inspect.cleandoc(cls.__doc__) or "",
+                "fetch": name in self.handlers,
+                "members": {member: method.describe() for member, method in self.methods[name].items()},
+            }
+            for name, cls in self.entrypoints.items()
+        }
+
+
+def load_service(name: str, main: Path, directory: Path) -> Service:
+    """Import the module *main* (relative to *directory*) and serve its entrypoints as *name*.
+
+    The folder of *main* comes first in `sys.path`, so that the modules beside it can be imported.
+
+    Raises:
+        ConfigurationError: There is no such file, importing it fails, or nothing in it can be served.
+    """
+    check_service(name)
+    file = (directory / main).resolve()
+    if not file.is_file():
+        raise ConfigurationError(
+            f"{file}: there is no such file.", file=str(file), key="main", fix="Set `main` to the module of the service."
+        )
+    module = import_file(file, f"_callyard_service_{re.sub(r'[^A-Za-z0-9]', '_', name)}_{next(_numbers)}")
+    return _serve(name, _exported(module, file), file)
+
+
+def load_object(target: str, name: str | None = None) -> Service:
+    """Serve the class that *target* (`module:Class`) names as the default entrypoint of a service.
+
+    Without *name* the service is called as the class in snake case, or as the module where the
+    class is called `Default`.
+
+    Raises:
+        ConfigurationError: There is no such module or class, or it cannot be served.
+    """
+    module_name, _, class_name = target.partition(":")
+    if not module_name or not class_name.isidentifier():
+        raise ConfigurationError(f"{target!r} does not name a class.", fix="Write module:Class, for example app.main:Api.")
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        module = importlib.import_module(module_name)
+    except (Exception, SystemExit) as error:
+        raise mistake_in(module_name, error) from error
+    cls = getattr(module, class_name, None)
+    if not _is_entrypoint(cls):
+        raise ConfigurationError(f"{target}: {class_name} is not a WorkerEntrypoint.", fix=_EXAMPLE)
+    if name is None:
+        plain = module_name.rpartition(".")[2] if class_name == DEFAULT_ENTRYPOINT else class_name
+        name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", plain).lower()
+    return _serve(name, {DEFAULT_ENTRYPOINT: cls}, Path(module.__file__ or module_name))
+
+
+def _serve(name: str, entrypoints: dict[str, Any], file: Path) -> Service:
+    try:
+        return Service(name, entrypoints)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{file}: {error}", file=str(file), key=error.key, fix=error.fix) from error
+
+
+def _exported(module: ModuleType, file: Path) -> dict[str, type[WorkerEntrypoint]]:
+    listed: list[str] | None = getattr(module, "__all__", None)
+    found: dict[str, type[WorkerEntrypoint]] = {}
+    for attribute in [n for n in vars(module) if not n.startswith("_")] if listed is None else listed:
+        if not hasattr(module, attribute):
+            raise ConfigurationError(f"{file}: __all__ names {attribute!r}, which is not there.", file=str(file))
+        value = getattr(module, attribute)
+        if not _is_entrypoint(value) or inspect.isabstract(value):
+            continue
+        if found.setdefault(value.__name__, value) is not value:
+            raise ConfigurationError(
+                f"{file}: two entrypoints are called {value.__name__}.", file=str(file), fix="Rename one of the classes."
+            )
+    if not found:
+        raise ConfigurationError(f"{file}: there is no entrypoint in it. {_EXAMPLE}", file=str(file), fix=_EXAMPLE)
+    return found
+
+
+def _is_entrypoint(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, WorkerEntrypoint) and value is not WorkerEntrypoint
+
+
+def _handlers(entrypoints: Mapping[str, type[WorkerEntrypoint]]) -> list[tuple[str, Method]]:
+    found: list[tuple[str, Method]] = []
+    for name, cls in entrypoints.items():
+        try:
+            found.append((name, prepare_fetch(cls)))
+        except MethodNotFound:
+            continue
+    return found
+
+
+def _check_constructor(cls: type) -> None:
+    try:
+        inspect.signature(cls.__init__).bind(None, None, None)
+    except TypeError as error:
+        raise ConfigurationError(
+            f"{cls.__qualname__} cannot be built with (ctx, env): {error}.", fix="Write `def __init__(self, ctx, env)`."
+        ) from error
