@@ -42,6 +42,10 @@ class ServiceKeys:
         """Kept result of the call `CALLER.SEQUENCE`."""
         return self._key("result", call)
 
+    def tail(self, call: str) -> str:
+        """Marks the call `CALLER.SEQUENCE` as answered while its `waitUntil` tasks still run."""
+        return self._key("tail", call)
+
     def worker(self, worker: str) -> str:
         """What a worker says of itself, for people and dashboards."""
         return self._key("worker", worker)

@@ -66,7 +66,8 @@ class ServerCount:
             terminalreporter.line(f"{self.ran[server]:5} tests ran {words}{skipped}")
         if self.real_server_was_skipped:
             found = shutil.which("redis-server") or "none on PATH"
-            terminalreporter.line(f"NOT EVERY TEST RAN ON A REAL SERVER (redis-server: {found}); CI fails here.", red=True)
+            text = f"NOT EVERY TEST RAN ON A REAL SERVER (redis-server: {found}); CI fails here."
+            terminalreporter.line(text, red=True)
 
 
 def pytest_configure(config: pytest.Config) -> None:

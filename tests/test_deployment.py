@@ -7,7 +7,6 @@ import shutil
 import socket
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,7 +26,8 @@ def dockerfile(root) -> str:
 def test_worker_command_is_a_valid_plan_here(services, root):
     python, *arguments = shlex.split(services["worker"]["command"])
 
-    done = subprocess.run([sys.executable, *arguments, "--check"], cwd=root, capture_output=True, text=True, check=False)
+    command = [sys.executable, *arguments, "--check"]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
 
     assert python == "python"
     assert done.returncode == 0, done.stdout + done.stderr

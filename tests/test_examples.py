@@ -10,7 +10,8 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
 def run(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *arguments], cwd=root, capture_output=True, text=True, check=False, timeout=50)
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, timeout=50)
 
 
 def test_demo_prints_the_answer_of_every_caller_and_ends_cleanly(root):

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, NoReturn, Protocol
+from typing import Any, Final, NamedTuple, NoReturn, Protocol, cast
 
 _log: Final = logging.getLogger("callyard.worker")
 
@@ -102,7 +102,7 @@ class Context:
             TypeError: *awaitable* cannot be awaited.
             RuntimeError: The call has ended.
         """
-        if not (inspect.isawaitable(awaitable) or isinstance(awaitable, concurrent.futures.Future)):
+        if not _is_awaitable(awaitable):
             raise TypeError(f"waitUntil() takes an awaitable, not {type(awaitable).__name__}.")
         if self._ended:
             _discard(awaitable)
@@ -113,7 +113,7 @@ class Context:
             # The result of a method in a thread takes the same way, after this: the drain cannot miss the task.
             self._loop.call_soon_threadsafe(self._start, awaitable)
 
-    waitUntil = wait_until
+    waitUntil = wait_until  # noqa: N815
 
     def abort(self, reason: object = None) -> NoReturn:
         """End the call; its caller gets *reason* if that is an exception, else a `RuntimeError` with its text.
@@ -122,7 +122,8 @@ class Context:
             CallAborted: Always: it leaves the method. Nothing after it is run.
         """
         if self.aborted is None:
-            self.aborted = reason if isinstance(reason, BaseException) else RuntimeError(ABORTED if reason is None else str(reason))
+            text = ABORTED if reason is None else str(reason)
+            self.aborted = reason if isinstance(reason, BaseException) else RuntimeError(text)
             if self.on_abort is not None:
                 self._loop.call_soon_threadsafe(self.on_abort)
         raise CallAborted(self.aborted)
@@ -156,9 +157,7 @@ class Context:
             _discard(awaitable)
             _log.error("A waitUntil() task came after the call had ended and was not started. call=%s", self.call_id)
             return
-        if isinstance(awaitable, concurrent.futures.Future):
-            awaitable = asyncio.wrap_future(awaitable, loop=self._loop)
-        task = awaitable if isinstance(awaitable, asyncio.Future) else self._loop.create_task(_survive(awaitable))
+        task = _future(awaitable, self._loop)
         if task not in self.tasks:
             self.tasks.add(task)
             task.add_done_callback(self._ended_task)
@@ -219,7 +218,7 @@ def wait_until(awaitable: Awaitable[Any] | concurrent.futures.Future[Any]) -> No
     invocation.ctx.wait_until(awaitable)
 
 
-waitUntil = wait_until
+waitUntil = wait_until  # noqa: N816
 
 
 def _invocation(what: str) -> Invocation:
@@ -227,6 +226,18 @@ def _invocation(what: str) -> Invocation:
         return current.get()
     except LookupError:
         raise RuntimeError(f"{GLOBAL_SCOPE} {what} can be read only inside a call.") from None
+
+
+def _is_awaitable(value: object) -> bool:
+    return inspect.isawaitable(value) or isinstance(value, concurrent.futures.Future)
+
+
+def _future(awaitable: Any, loop: asyncio.AbstractEventLoop) -> asyncio.Future[Any]:
+    if asyncio.isfuture(awaitable):
+        return awaitable
+    if isinstance(awaitable, concurrent.futures.Future):
+        return asyncio.wrap_future(cast("concurrent.futures.Future[Any]", awaitable), loop=loop)
+    return loop.create_task(_survive(awaitable))
 
 
 async def _survive(awaitable: Awaitable[Any]) -> Any:

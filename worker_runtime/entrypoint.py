@@ -30,7 +30,8 @@ class WorkerEntrypoint:
         super().__init_subclass__(**kwargs)
         # Only classes that replace `__init__` pay for a `__new__`: it runs once for every call.
         if cls.__init__ is not WorkerEntrypoint.__init__ and cls.__new__ is object.__new__:
-            cls.__new__ = _with_context
+            # Not an assignment: type checkers would take it for the constructor of every subclass.
+            setattr(cls, "__new__", staticmethod(_with_context))  # noqa: B010
 
 
 def _with_context(cls: type[WorkerEntrypoint], ctx: Any = None, env: Any = None, *_: Any, **__: Any) -> Any:

@@ -75,6 +75,6 @@ def _set_aside(other: Path, folder: Path) -> None:
     for name, module in list(sys.modules.items()):
         top = name.partition(".")[0]
         file = getattr(module, "__file__", None)
-        if file and Path(file).is_relative_to(other) and not Path(file).is_relative_to(folder):
-            if (folder / f"{top}.py").is_file() or (folder / top).is_dir():
-                del sys.modules[name]
+        foreign = file and Path(file).is_relative_to(other) and not Path(file).is_relative_to(folder)
+        if foreign and ((folder / f"{top}.py").is_file() or (folder / top).is_dir()):
+            del sys.modules[name]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, Final
 
 from broker.errors import ConfigurationError, InvalidArguments
@@ -28,7 +28,9 @@ class Method:
         validate: Checks and converts `(args, kwargs)`; raises `InvalidArguments`.
     """
 
-    __slots__ = ("_doc", "_member", "_signature", "is_async", "is_async_generator", "kind", "name", "policy", "validate")
+    __slots__ = (
+        "_doc", "_member", "_signature", "is_async", "is_async_generator", "kind", "name", "policy", "validate",
+    )  # fmt: skip
 
     def __init__(self, cls: type, member: Member) -> None:
         """Prepare *member* of *cls*.
@@ -121,7 +123,7 @@ def _prepared(cls: type) -> dict[str, Method]:
 
 
 def _getter(member: Any) -> Any:
-    return member.func if isinstance(member, cached_property) else member.fget  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return member.fget if isinstance(member, property) else member.func
 
 
 def _fetch_arguments(signature: inspect.Signature) -> Validate:

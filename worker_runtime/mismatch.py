@@ -30,7 +30,7 @@ def explain(error: ValidationError, signature: inspect.Signature, args: Sequence
 
 def _line(detail: ErrorDetails, signature: inspect.Signature, args: Sequence[Any]) -> str:
     kind, where = detail["type"], detail["loc"]
-    positional = [p.name for p in signature.parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    positional = [p.name for p in signature.parameters.values() if p.kind <= p.POSITIONAL_OR_KEYWORD]
     name = _parameter(where[0], positional) if where else "arguments"
     if kind in _MISSING:
         return f"missing argument '{name}'"
@@ -53,7 +53,8 @@ def _parameter(where: int | str, positional: list[str]) -> str:
 def _message(detail: ErrorDetails) -> str:
     message = _QUOTING.get(detail["type"], detail["msg"])
     # The author of a validator writes the rest, often with the value in it.
-    if detail["type"] in ("value_error", "assertion_error") and any(leaf in message for leaf in _leaves(detail["input"])):
+    written = detail["type"] in ("value_error", "assertion_error")
+    if written and any(leaf in message for leaf in _leaves(detail["input"])):
         return "Value is not valid"
     return message
 

@@ -82,7 +82,7 @@ def policy(
     def decorate(target: _Target) -> _Target:
         marked = _function_of(target)
         if not callable(marked) or not hasattr(marked, "__dict__"):
-            raise ConfigurationError(f"@policy cannot be used on {target!r}: put it on a method, a property or a class.")
+            raise ConfigurationError(f"@policy cannot be used on {target!r}: put it on a method, property or class.")
         setattr(marked, _MARK, asked.over(vars(marked).get(_MARK, _OPEN)))
         return target
 

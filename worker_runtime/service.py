@@ -86,7 +86,7 @@ class Service:
         """What callers may know of the service, as plain values."""
         return {
             name: {
-                "doc": cls.__doc__ and inspect.cleandoc(cls.__doc__) or "",
+                "doc": inspect.cleandoc(cls.__doc__ or ""),
                 "fetch": name in self.handlers,
                 "members": {member: method.describe() for member, method in self.methods[name].items()},
             }
@@ -106,7 +106,7 @@ def load_service(name: str, main: Path, directory: Path) -> Service:
     file = (directory / main).resolve()
     if not file.is_file():
         raise ConfigurationError(
-            f"{file}: there is no such file.", file=str(file), key="main", fix="Set `main` to the module of the service."
+            f"{file}: there is no such file.", file=str(file), key="main", fix="Set `main` to the service's module."
         )
     module = import_file(file, f"_callyard_service_{re.sub(r'[^A-Za-z0-9]', '_', name)}_{next(_numbers)}")
     return _serve(name, _exported(module, file), file)
@@ -123,7 +123,7 @@ def load_object(target: str, name: str | None = None) -> Service:
     """
     module_name, _, class_name = target.partition(":")
     if not module_name or not class_name.isidentifier():
-        raise ConfigurationError(f"{target!r} does not name a class.", fix="Write module:Class, for example app.main:Api.")
+        raise ConfigurationError(f"{target!r} does not name a class.", fix="Write module:Class, as in app.main:Api.")
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
@@ -157,7 +157,7 @@ def _exported(module: ModuleType, file: Path) -> dict[str, type[WorkerEntrypoint
             continue
         if found.setdefault(value.__name__, value) is not value:
             raise ConfigurationError(
-                f"{file}: two entrypoints are called {value.__name__}.", file=str(file), fix="Rename one of the classes."
+                f"{file}: two entrypoints are called {value.__name__}.", file=str(file), fix="Rename one of them."
             )
     if not found:
         raise ConfigurationError(f"{file}: there is no entrypoint in it. {_EXAMPLE}", file=str(file), fix=_EXAMPLE)

@@ -16,7 +16,7 @@ from broker.errors import ConfigurationError
 _log: Final = logging.getLogger("callyard.worker")
 
 
-def signature_of(member: object, owner: type, name: str) -> inspect.Signature:
+def signature_of(member: Any, owner: type, name: str) -> inspect.Signature:
     """The signature of *member* of *owner* as its callers see it.
 
     An annotation that cannot be resolved, such as a name imported only under `TYPE_CHECKING`, is
@@ -48,9 +48,9 @@ def signature_of(member: object, owner: type, name: str) -> inspect.Signature:
     return signature.replace(parameters=parameters, return_annotation=returned)
 
 
-def _bound_signature(member: object, owner: type, name: str) -> inspect.Signature:
+def _bound_signature(member: Any, owner: type, name: str) -> inspect.Signature:
     try:
-        bound: Any = member.__get__(object(), owner) if hasattr(member, "__get__") else member
+        bound = member.__get__(object(), owner)
         if sys.version_info >= (3, 14):
             import annotationlib
 

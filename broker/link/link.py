@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import socket
 from collections.abc import Awaitable, Callable
@@ -14,7 +15,10 @@ from broker.link.replies import AUTHENTICATION, ReplyError
 from broker.link.wire import Argument, Waiting, Wire, pack_command
 
 CONNECT_TIMEOUT = 5.0
+FASTEST_RETRY = 0.05
 SLOWEST_RETRY = 2.0
+
+_log = logging.getLogger(__name__)
 
 
 class Link:
@@ -28,10 +32,10 @@ class Link:
     link. Without it they fail with `LinkLost`.
 
     `silence` is how many seconds a command may wait without a byte from Redis before the
-    connection is taken for dead.
+    connection is taken for dead; None for never.
     """
 
-    def __init__(self, address: Address, *, name: str, resend: bool, silence: float = 15.0) -> None:
+    def __init__(self, address: Address, *, name: str, resend: bool, silence: float | None = 15.0) -> None:
         self.address = address
         self.name = name
         self.on_open: list[Callable[[], Awaitable[None]]] = []
@@ -41,6 +45,7 @@ class Link:
         self._queued: list[Waiting] = []
         self._flushing = False
         self._closed = False
+        self._setbacks = 0
         self._open = asyncio.Event()
         self._repairing: asyncio.Task[None] | None = None
         self._watch: asyncio.TimerHandle | None = None
@@ -60,16 +65,17 @@ class Link:
             AuthenticationFailed: Redis does not take the user or the password.
             BrokerUnavailable: nothing answered in time; the message says where and why.
         """
-        give_up = asyncio.get_running_loop().time() + timeout
-        delay = 0.05
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + timeout
+        delay = FASTEST_RETRY
         while True:
             try:
-                await self._connect()
+                await self._connect(min(CONNECT_TIMEOUT, give_up - loop.time()))
                 return
             except AuthenticationFailed:
                 raise
             except BrokerUnavailable:
-                if asyncio.get_running_loop().time() + delay > give_up:
+                if self._closed or loop.time() + delay > give_up:
                     raise
             await asyncio.sleep(delay)
             delay = min(delay * 2, SLOWEST_RETRY)
@@ -142,23 +148,37 @@ class Link:
             self._wire.heard = asyncio.get_running_loop().time()
         self._wire.write(commands)
 
-    async def _connect(self) -> None:
-        wire = await self._establish()
+    async def _connect(self, limit: float = CONNECT_TIMEOUT) -> None:
+        wire: Wire | None = None
         try:
-            async with asyncio.timeout(CONNECT_TIMEOUT):
+            async with asyncio.timeout(limit):
+                wire = await self._establish()
                 await self._greet(wire)
                 self._wire = wire
                 for hook in self.on_open:
                     await hook()
+            if self._closed or not wire.alive:
+                # Lost between its last reply and now: nobody else would notice.
+                raise LinkLost("lost while it was opened")
         except BaseException as error:
             self._wire = None
-            wire.close()
+            if wire is not None:
+                wire.close()
             if isinstance(error, (TimeoutError, LinkLost)):
-                raise self._gone("it does not answer") from error
+                raise self._gone(self._silence_of(wire)) from error
             raise
         self._open.set()
         self._flush()
         self._listen_for_silence()
+
+    def _silence_of(self, wire: Wire | None) -> str:
+        if wire is not None and wire.why is not None:
+            return wire.why
+        if self.address.tls is not None:
+            return "it does not answer (if it does not speak TLS, write redis://)"
+        if wire is not None and not wire.alive and wire.heard == wire.made:
+            return "it closes the connection (if it speaks TLS, write rediss://)"
+        return "it does not answer"
 
     async def _establish(self) -> Wire:
         loop = asyncio.get_running_loop()
@@ -166,22 +186,21 @@ class Link:
         wires: list[Wire] = []
 
         def factory() -> Wire:
-            wire = Wire(lambda error: self._lost(wires[0], error))
+            wire = Wire(lambda error: self._lost(wire, error))
             wires.append(wire)
             return wire
 
         try:
-            async with asyncio.timeout(CONNECT_TIMEOUT):
-                if address.path is not None:
-                    await loop.create_unix_connection(factory, address.path)
-                else:
-                    transport, _ = await loop.create_connection(factory, address.host, address.port, ssl=address.tls)
-                    _tune(transport.get_extra_info("socket"))
+            if address.path is not None:
+                await loop.create_unix_connection(factory, address.path)
+            else:
+                transport, _ = await loop.create_connection(factory, address.host, address.port, ssl=address.tls)
+                _tune(transport.get_extra_info("socket"))
         except TimeoutError as error:
             raise self._gone("it does not answer") from error
         except OSError as error:
             raise self._gone(_reason(error)) from error
-        return wires[0]
+        return wires[-1]
 
     async def _greet(self, wire: Wire) -> None:
         address = self.address
@@ -189,13 +208,17 @@ class Link:
         if address.password is not None:
             greetings.append(("AUTH", *([address.username] if address.username else []), address.password))
         greetings.append(("CLIENT", "SETNAME", self.name))
-        greetings.append(("SELECT", address.database))
+        if address.database:
+            greetings.append(("SELECT", address.database))
         loop = asyncio.get_running_loop()
         commands = [Waiting(pack_command(greeting), loop.create_future()) for greeting in greetings]
         wire.write(commands)
         replies = await asyncio.gather(*[command.future for command in commands], return_exceptions=True)
-        for reply in replies:
+        for greeting, reply in zip(greetings, replies, strict=True):
             if isinstance(reply, ReplyError):
+                if greeting[0] == "CLIENT" and reply.code == "NOPERM":
+                    # The name is for people; a user who may not set it can do everything else.
+                    continue
                 raise self._refused(reply) from reply
             if isinstance(reply, BaseException):
                 raise reply
@@ -218,38 +241,55 @@ class Link:
             return
         self._open.clear()
         self._wire = None
+        self._count_setbacks(wire)
+        if not self._setbacks:
+            _log.warning("the connection to Redis at %s broke: %s", self.address.shown, wire.why or error or "closed")
         if self._resend:
             self._queued[:0] = [command for command in unanswered if not command.future.done()]
         else:
-            self._fail(unanswered + self._queued)
+            self._fail(unanswered + self._queued, wire.why)
             self._queued = []
         self._repairing = asyncio.get_running_loop().create_task(self._repair())
 
     async def _repair(self) -> None:
-        delay = 0.05
+        attempt = self._setbacks
         while not self._closed:
+            if attempt:
+                # Full jitter: a fleet that lost the same server does not come back in step.
+                slowest = min(FASTEST_RETRY * 2.0**attempt, SLOWEST_RETRY)
+                await asyncio.sleep(random.uniform(FASTEST_RETRY / 5, slowest))  # noqa: S311 -- no secret
             try:
                 await self._connect()
                 return
-            except RpcError:
-                # Full jitter: a fleet that lost the same server does not come back in step.
-                await asyncio.sleep(random.uniform(0.01, delay))  # noqa: S311 -- no secret
-                delay = min(delay * 2, SLOWEST_RETRY)
+            except RpcError as error:
+                _log.debug("%s", error)
+            except Exception:
+                _log.exception("repairing the connection to Redis at %s", self.address.shown)
+            attempt = min(attempt + 1, 10)
+
+    def _count_setbacks(self, wire: Wire) -> None:
+        """Count connections in a row that Redis answered with "not now", so that the next one waits longer."""
+        if wire.why is None or wire.age > 2 * SLOWEST_RETRY:
+            self._setbacks = 0
+        if wire.why is not None:
+            self._setbacks = min(self._setbacks + 1, 10)
 
     def _listen_for_silence(self) -> None:
         if self._watch is not None:
             self._watch.cancel()
-        if not self._closed:
+        if not self._closed and self._silence is not None:
             loop = asyncio.get_running_loop()
             wire = self._wire
             if wire is not None and wire.waiting and loop.time() - wire.heard > self._silence:
                 wire.close()
             self._watch = loop.call_later(self._silence / 3, self._listen_for_silence)
 
-    def _fail(self, commands: list[Waiting]) -> None:
+    def _fail(self, commands: list[Waiting], why: str | None = None) -> None:
+        reason = f": {why}" if why else ""
         for command in commands:
             if not command.future.done():
-                command.future.set_exception(LinkLost(f"The connection to Redis at {self.address.shown} broke."))
+                lost = LinkLost(f"The connection to Redis at {self.address.shown} broke{reason}.")
+                command.future.set_exception(lost)
                 # Nobody may be waiting any longer, which is no reason for a complaint in the log.
                 command.future.exception()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import hiredis
 
@@ -33,31 +33,42 @@ class Wire(asyncio.Protocol):
     """The bytes of one connection. It ends by calling `lost` once, whatever the reason.
 
     `waiting` holds the commands without a reply, oldest first: after `lost` they are what the
-    other side may or may not have executed.
+    other side may or may not have executed. `why` is the reply that made it end, if one did.
+    `made` and `heard` are when it began and when the last byte came.
     """
 
     def __init__(self, lost: Callable[[Exception | None], None]) -> None:
         self.waiting: deque[Waiting] = deque()
-        self.heard = asyncio.get_running_loop().time()
+        self.made = self.heard = asyncio.get_running_loop().time()
+        self.why: str | None = None
         self._lost = lost
         self._reader = hiredis.Reader()
         self._transport: asyncio.Transport | None = None
-        self._unwritten: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport; called by the event loop."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports are not subclasses of asyncio's.
+        self._transport = cast("asyncio.Transport", transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Report the end; called by the event loop."""
         self._transport = None
         self._lost(exc)
 
+    @property
+    def alive(self) -> bool:
+        """Whether `lost` has not been called."""
+        return self._transport is not None
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was made."""
+        return asyncio.get_running_loop().time() - self.made
+
     def write(self, commands: list[Waiting]) -> None:
         """Put *commands* on the wire in one write."""
         self.waiting.extend(commands)
-        if self._transport is not None:
+        if self._transport is not None and not self._transport.is_closing():
             self._transport.write(b"".join([command.packed for command in commands]))
 
     def close(self) -> None:
@@ -79,13 +90,14 @@ class Wire(asyncio.Protocol):
                 waiting.popleft()
         except (hiredis.ProtocolError, IndexError):
             # A stream that we cannot follow gives everybody the wrong answers: end it.
+            self.why = "it does not speak Redis's protocol"
             self.close()
 
-    @staticmethod
-    def _resolve(command: Waiting, reply: Any) -> bool:
+    def _resolve(self, command: Waiting, reply: Any) -> bool:
         if isinstance(reply, hiredis.ReplyError):
             error = ReplyError(str(reply))
             if error.code in REPAIR:
+                self.why = error.message
                 return False
             if not command.future.done():
                 command.future.set_exception(error)

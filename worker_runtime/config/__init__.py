@@ -1,4 +1,4 @@
-"""The configuration of a service: its `wrangler.toml` or `wrangler.jsonc`, its secrets, and the settings of Callyard."""
+"""The configuration of a service: `wrangler.toml` or `wrangler.jsonc`, its secrets, and the settings of Callyard."""
 
 from worker_runtime.config.loading import load
 from worker_runtime.config.model import ServiceBinding, ServiceConfig

@@ -60,11 +60,11 @@ def refuse(file: Path | str, problem: str, fix: str = "") -> ConfigurationError:
     return ConfigurationError(str(Mistake(str(file), None, problem, fix)), file=str(file), fix=fix or None)
 
 
-def reasons(error: ValidationError) -> list[tuple[str, str, object, str]]:
-    """Return field, kind, input and reason of everything that pydantic found wrong."""
-    result: list[tuple[str, str, object, str]] = []
+def reasons(error: ValidationError) -> list[tuple[str, str, str]]:
+    """Return field, kind and reason of everything that pydantic found wrong."""
+    result: list[tuple[str, str, str]] = []
     for detail in error.errors(include_url=False):
         context = detail.get("ctx", {})
         reason = str(context["error"]) if "error" in context else detail["msg"].replace("Input should", "should")
-        result.append((str(detail["loc"][0]), detail["type"], detail["input"], reason))
+        result.append((str(detail["loc"][0]), detail["type"], reason))
     return result

@@ -42,7 +42,7 @@ def _binding(row: dict[str, object], key: str, mistakes: Mistakes) -> ServiceBin
     try:
         binding = ServiceBinding.model_validate(_with_environment(row))
     except ValidationError as error:
-        for field, kind, _, reason in reasons(error):
+        for field, kind, reason in reasons(error):
             _explain(field, kind, reason, key, row, mistakes)
         return None
     return binding if len(mistakes.found) == before else None

@@ -135,7 +135,7 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            _explain(error, twins, mistakes)
+            _explain(error, values, twins, mistakes)
             return cls()
 
     @classmethod
@@ -176,10 +176,12 @@ def _refuse_unknown(table: Mapping[str, object], known: Mapping[str, object], mi
             mistakes.add(f"callyard.{key}", "no such setting.", fix)
 
 
-def _explain(error: ValidationError, twins: Mapping[str, str], mistakes: Mistakes) -> None:
+def _explain(
+    error: ValidationError, values: Mapping[str, object], twins: Mapping[str, str], mistakes: Mistakes
+) -> None:
     defaults = Settings()
-    for name, kind, given, reason in reasons(error):
-        problem = reason if kind == "value_error" else f"{reason} but got {given!r}"
+    for name, kind, reason in reasons(error):
+        problem = reason if kind == "value_error" else f"{reason} but got {values[name]!r}"
         fix = f"Leave it out for the default, {defaults.shown(name)}."
         if name in twins:
             mistakes.add_elsewhere(twins[name], f"{problem}.", fix)

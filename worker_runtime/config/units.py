@@ -69,7 +69,8 @@ def show_duration(seconds: float) -> str:
     for unit in ("d", "h", "m", "s"):
         if seconds and (seconds / _SECONDS[unit]).is_integer():
             return f"{seconds / _SECONDS[unit]:.0f}{unit}"
-    return "0s" if not seconds else f"{seconds * 1000:g}ms"
+    amount, unit = (seconds, "s") if seconds >= 1 or not seconds else (seconds * 1000, "ms")
+    return f"{amount:.6f}".rstrip("0").rstrip(".") + unit
 
 
 def show_size(size: int) -> str:

@@ -1,0 +1,49 @@
+"""One delivery of an entry to this worker, and the stream it came from."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from broker.envelope import Call
+from broker.keys import ServiceKeys
+from worker_runtime.serving import Serving
+
+
+class Source(NamedTuple):
+    """A call stream that this worker reads: which entrypoint of which service its entries are for."""
+
+    serving: Serving
+    entrypoint: str
+    stream: str
+
+    @property
+    def keys(self) -> ServiceKeys:
+        """The keys of the service."""
+        return self.serving.keys
+
+
+class Delivery(NamedTuple):
+    """An entry that Redis handed to this worker. Entry ID and delivery count are its fence."""
+
+    source: Source
+    entry_id: bytes
+    count: int
+    value: bytes
+
+
+class Work(NamedTuple):
+    """A delivery whose call could be read."""
+
+    delivery: Delivery
+    call: Call
+
+    @property
+    def kept_key(self) -> str | None:
+        """Where the outcome is kept, if the caller asked for that."""
+        return self.delivery.source.keys.result(self.call.id) if "keep" in self.call.options else None
+
+    @property
+    def kept_ms(self) -> int:
+        """How long the outcome is kept."""
+        keep: Any = self.call.options.get("keep", 0)
+        return max(1, keep) if isinstance(keep, int) else 1

@@ -1,0 +1,227 @@
+"""One run of a method, from the delivered call to its outcome: a line of small steps.
+
+Nothing here talks to Redis. Each step either gives the next one what it needs or ends the line
+with a refusal; whatever the method raises is an outcome too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from typing import Any, NamedTuple, cast
+
+from broker import failures
+from broker.codec import decode, encode
+from broker.envelope import CALL, FETCH, GET, RAISED, REFUSED, RETURNED, Step
+from broker.errors import CallCancelled, CallTimeout, DataCloneError, ProtocolError, RpcError
+from broker.http import Response
+from client.stub import enclosing_deadline
+from worker_runtime.context import CallAborted, Context, current
+from worker_runtime.delivery import Work
+from worker_runtime.method import Method
+from worker_runtime.serving import Serving
+from worker_runtime.visibility import not_a_value, not_callable, not_found
+
+
+class Outcome(NamedTuple):
+    """How a call ended: the kind and body of its reply."""
+
+    kind: int
+    body: bytes
+
+
+class Invocation:
+    """A call that runs here: what its code sees, and what the runtime needs to end it."""
+
+    __slots__ = ("cancelled_because", "claimed", "ctx", "env", "expires", "lost", "method", "started", "task", "work")
+
+    def __init__(self, work: Work, method: Method, ctx: Context, env: Any, started: float, expires: float) -> None:
+        self.work = work
+        self.method = method
+        self.ctx = ctx
+        self.env = env
+        self.started = started
+        """Seconds of the event loop's clock."""
+        self.expires = expires
+        """Seconds of the event loop's clock at which the method is cancelled."""
+        self.claimed = started
+        """When Redis last heard that the call is still worked on."""
+        self.task: asyncio.Task[None] | None = None
+        self.cancelled_because: RpcError | None = None
+        self.lost = False
+        """Whether another worker has the call now."""
+
+    def cancel(self, because: RpcError) -> None:
+        """End the method; its caller, if it still listens, gets *because*."""
+        if self.cancelled_because is None and self.task is not None:
+            self.cancelled_because = because
+            self.ctx.mark_cancelled()
+            self.task.cancel()
+
+
+def find_method(serving: Serving, entrypoint: str, program: Sequence[Step]) -> Method:
+    """The prepared method that the program of a call names.
+
+    Raises:
+        RpcError: there is none that callers may reach, or the program is of a kind to come.
+    """
+    if len(program) != 1 or program[0].receiver != 0 or not program[0].path:
+        raise ProtocolError("This worker runs programs of one step only.", executed="no")
+    step = program[0]
+    if step.kind == FETCH:
+        return serving.service.fetch(entrypoint)
+    if step.kind not in (CALL, GET):
+        raise ProtocolError(f"This worker knows no step of kind {step.kind}.", executed="no")
+    method = serving.service.method(entrypoint, step.path[0])
+    if method.kind == "method" and len(step.path) > 1:
+        raise not_found(step.path[1])
+    if method.kind == "method" and step.kind == GET:
+        raise not_a_value(step.path[0])
+    return method
+
+
+def read_arguments(method: Method, step: Step, limit: int) -> tuple[Sequence[Any], Mapping[str, Any]]:
+    """The arguments of *step*, validated and converted for *method*.
+
+    Raises:
+        RpcError: they cannot be read, or do not fit.
+    """
+    if step.kind == GET:
+        return (), {}
+    body = decode(step.body, limit=limit)
+    match body:
+        case [list() as args, dict() as kwargs]:
+            arguments = cast("list[Any]", args), cast("dict[str, Any]", kwargs)
+        case _:
+            raise ProtocolError("The arguments of the call have the wrong shape.", executed="no")
+    # The arguments of a function in a property belong to that function, which checks them itself.
+    return arguments if method.kind == "property" else method.validate(*arguments)
+
+
+async def run(invocation: Invocation, serving: Serving, threads: Executor) -> Outcome:
+    """Run the method of *invocation* and return how it ended. Never raises.
+
+    If cancelled through `Invocation.cancel`, its reason is the outcome.
+    """
+    step = invocation.work.call.program[0]
+    limit = serving.settings.max_message_bytes
+    try:
+        args, kwargs = read_arguments(invocation.method, step, limit)
+    except RpcError as error:
+        return refused(error)
+    current.set(invocation)
+    enclosing_deadline.set(invocation.expires)
+    try:
+        value = await _invoke(invocation, serving, threads, args, kwargs)
+        if len(step.path) > 1:
+            value = await _descend(value, step, args, kwargs)
+    except BaseException as error:  # noqa: BLE001 -- whatever a method raises is its outcome
+        return _raised(invocation, error, traceback=serving.settings.traceback)
+    return _returned(invocation, value, limit)
+
+
+def refused(error: RpcError) -> Outcome:
+    """The outcome of a call that the runtime itself refused."""
+    return Outcome(REFUSED, encode(failures.dump_refusal(error)))
+
+
+async def _invoke(
+    invocation: Invocation, serving: Serving, threads: Executor, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Any:
+    method = invocation.method
+    source = invocation.work.delivery.source
+    instance = serving.service.entrypoint(source.entrypoint)(invocation.ctx, serving.env)
+    function = method.bind(instance)
+    given = ((), {}) if method.kind == "property" else (args, kwargs)
+    if method.is_async:
+        return await function(*given[0], **given[1])
+    inline = method.policy.inline
+    if serving.settings.inline if inline is None else inline:
+        value = function(*given[0], **given[1])
+    else:
+        value = await _in_thread(invocation.ctx, threads, function, *given)
+    return await value if inspect.isawaitable(value) else value
+
+
+async def _in_thread(
+    ctx: Context, threads: Executor, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Any:
+    loop = asyncio.get_running_loop()
+    context = contextvars.copy_context()
+    running = loop.run_in_executor(threads, lambda: context.run(_contained, function, args, kwargs))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        if not running.done():
+            # A thread cannot be stopped; the call stays open until it has ended by itself.
+            ctx.wait_until(running)
+        raise
+
+
+def _contained(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    try:
+        return function(*args, **kwargs)
+    except StopIteration as error:
+        # A future cannot hold one: it would end whatever iterates over the future.
+        raise _Steering(error) from error
+
+
+class _Steering(Exception):
+    """Carries an exception that must not cross a future."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+async def _descend(value: Any, step: Step, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """Follow the rest of the path into the value of a property: plain dicts only, by their own keys."""
+    for name in step.path[1:]:
+        if type(value) is not dict or name not in value:
+            raise not_found(name)
+        value = cast("dict[str, Any]", value)[name]
+    if step.kind == CALL:
+        if not callable(value):
+            raise not_callable(".".join(step.path))
+        value = value(*args, **kwargs)
+    return await value if inspect.isawaitable(value) else value
+
+
+def _returned(invocation: Invocation, value: Any, limit: int) -> Outcome:
+    if invocation.method.kind == "fetch" and not isinstance(value, Response):
+        error = TypeError(f"fetch() must return a Response, not {type(value).__name__}.")
+        return Outcome(RAISED, encode(failures.dump(error)))
+    try:
+        return Outcome(RETURNED, encode(value, limit=limit - 64))
+    except RpcError as error:
+        where = f"the result of {invocation.method.name}()"
+        return refused(type(error)(f"{error.message} This is {where}.", executed="yes"))
+
+
+def _raised(invocation: Invocation, error: BaseException, *, traceback: bool) -> Outcome:
+    if isinstance(error, asyncio.CancelledError) and invocation.cancelled_because is not None:
+        return refused(invocation.cancelled_because)
+    if isinstance(error, CallAborted):
+        error = error.reason
+    elif isinstance(error, _Steering):
+        error = error.error
+    elif isinstance(error, RpcError) and not error.remote and type(error) in _OURS:
+        # Raised by the lookup inside a property: that is the runtime speaking, not the method.
+        return refused(error)
+    return Outcome(RAISED, encode(failures.dump(error, traceback=traceback)))
+
+
+_OURS = (type(not_found("")), DataCloneError)
+
+
+def timed_out(name: str) -> CallTimeout:
+    """The refusal of a method that ran into its deadline."""
+    return CallTimeout(f"{name} was cancelled at its deadline.", executed="yes")
+
+
+def caller_gone(name: str) -> CallCancelled:
+    """The refusal of a call that its caller gave up."""
+    return CallCancelled(f"{name} was cancelled by its caller.", executed="maybe")
