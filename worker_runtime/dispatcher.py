@@ -219,14 +219,17 @@ class Dispatcher:
         else:
             async with limit:
                 outcome = await run(invocation, serving, self._threads)
+        invocation.replied = True
         if invocation.lost:
             return
         if not ctx.tasks:
+            invocation.settling = True
             self._settle(work, outcome)
             return
         self._settle(work, outcome, acknowledge=False)
         await ctx.drain(0 if ctx.aborted else serving.settings.wait_until_limit)
         if not invocation.lost:
+            invocation.settling = True
             self._finish(work)
 
     def _ended(self, key: tuple[bytes, int], invocation: Invocation, done: asyncio.Task[None]) -> None:

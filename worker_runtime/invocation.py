@@ -36,27 +36,31 @@ class Outcome(NamedTuple):
 class Invocation:
     """A call that runs here: what its code sees, and what the runtime needs to end it."""
 
-    __slots__ = ("cancelled_because", "claimed", "ctx", "env", "expires", "lost", "method", "started", "task", "work")
+    __slots__ = (
+        "cancelled_because", "claimed", "ctx", "env", "expires", "lost", "method", "replied", "settling", "task", "work",
+    )  # fmt: skip
 
-    def __init__(self, work: Work, method: Method, ctx: Context, env: Any, started: float, expires: float) -> None:
+    def __init__(self, work: Work, method: Method, ctx: Context, env: Any, claimed: float, expires: float) -> None:
         self.work = work
         self.method = method
         self.ctx = ctx
         self.env = env
-        self.started = started
-        """Seconds of the event loop's clock."""
         self.expires = expires
         """Seconds of the event loop's clock at which the method is cancelled."""
-        self.claimed = started
-        """When Redis last heard that the call is still worked on."""
+        self.claimed = claimed
+        """When Redis last heard that the call is still worked on; seconds of the event loop's clock."""
         self.task: asyncio.Task[None] | None = None
         self.cancelled_because: RpcError | None = None
         self.lost = False
         """Whether another worker has the call now."""
+        self.replied = False
+        """Whether the method has ended; only its `waitUntil` tasks may still run."""
+        self.settling = False
+        """Whether the acknowledgement is on its way: a lease that ends now ended well."""
 
     def cancel(self, because: RpcError) -> None:
         """End the method; its caller, if it still listens, gets *because*."""
-        if self.cancelled_because is None and self.task is not None:
+        if self.cancelled_because is None and self.task is not None and not self.replied:
             self.cancelled_because = because
             self.ctx.mark_cancelled()
             self.task.cancel()

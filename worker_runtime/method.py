@@ -115,7 +115,7 @@ def prepare_fetch(cls: type) -> Method:
 
 def _prepared(cls: type) -> dict[str, Method]:
     # On the class, so that a reloaded class is collected together with what was prepared for it.
-    prepared = vars(cls).get(_PREPARED)
+    prepared: dict[str, Method] | None = vars(cls).get(_PREPARED)
     if prepared is None:
         prepared = {}
         setattr(cls, _PREPARED, prepared)

@@ -31,6 +31,9 @@ class Link:
     in order, once there is a new one. Only commands that may be executed twice belong on such a
     link. Without it they fail with `LinkLost`.
 
+    Hooks in `on_open` run after each connect, before anything that waited is sent; `on_push` gets
+    what Redis sends unasked, which are the messages of the channels that a hook subscribed to.
+
     `silence` is how many seconds a command may wait without a byte from Redis before the
     connection is taken for dead; None for never.
     """
@@ -39,6 +42,7 @@ class Link:
         self.address = address
         self.name = name
         self.on_open: list[Callable[[], Awaitable[None]]] = []
+        self.on_push: Callable[[Any], None] | None = None
         self._resend = resend
         self._silence = silence
         self._wire: Wire | None = None

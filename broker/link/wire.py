@@ -32,6 +32,7 @@ def pack_command(arguments: tuple[Argument, ...]) -> bytes:
 class Wire(asyncio.Protocol):
     """The bytes of one connection. It ends by calling `lost` once, whatever the reason.
 
+    `on_push` gets what comes unasked, as messages of a channel do.
     `waiting` holds the commands without a reply, oldest first: after `lost` they are what the
     other side may or may not have executed. `why` is the reply that made it end, if one did.
     `made` and `heard` are when it began and when the last byte came.
@@ -39,6 +40,7 @@ class Wire(asyncio.Protocol):
 
     def __init__(self, lost: Callable[[Exception | None], None]) -> None:
         self.waiting: deque[Waiting] = deque()
+        self.on_push: Callable[[Any], None] | None = None
         self.made = self.heard = asyncio.get_running_loop().time()
         self.why: str | None = None
         self._lost = lost
@@ -84,6 +86,9 @@ class Wire(asyncio.Protocol):
         waiting = self.waiting
         try:
             while (reply := reader.gets()) is not False:
+                if not waiting and self.on_push is not None:
+                    self.on_push(reply)
+                    continue
                 if not self._resolve(waiting[0], reply):
                     self.close()
                     return

@@ -38,7 +38,7 @@ class Everything(Mixin, Base):
     def __init__(self, ctx: Any, env: Any) -> None:
         super().__init__(ctx, env)
         self.secret = lambda: "secret"
-        self.shadowed: Any = lambda: "from the instance"
+        vars(self)["shadowed"] = lambda: "from the instance"
 
     def method(self) -> int:
         return 1

@@ -1,0 +1,64 @@
+"""`env` and `ctx.exports`: what the code of a service finds there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NoReturn
+
+from client.caller import Caller
+from client.stub import Stub, bind, live_target
+from worker_runtime.config import ServiceConfig
+
+
+class Env:
+    """The variables, secrets and bindings of a service, as attributes. Its `repr` shows names only."""
+
+    def __init__(self, service: str, values: Mapping[str, Any]) -> None:
+        self.__dict__.update(values)
+        self.__dict__["__service__"] = service
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        service = self.__dict__.get("__service__", "?")
+        offered = ", ".join(sorted(self)) or "nothing"
+        raise AttributeError(
+            f"env of {service!r} has no {name!r}; its configuration gives it {offered}. "
+            f"Declare it in [vars] or [[services]], or put it into .dev.vars."
+        )
+
+    def __iter__(self) -> Any:
+        return (name for name in self.__dict__ if not name.startswith("__"))
+
+    def __repr__(self) -> str:
+        return f"<env: {', '.join(sorted(self))}>"
+
+
+class Export(Stub):
+    """A stub of an entrypoint of the own service; called with `props=` it gives one that has them."""
+
+    __slots__ = ()
+
+    def __call__(self, *, props: Mapping[str, Any]) -> Stub:
+        """A stub whose calls see *props* as their `ctx.props`."""
+        target = live_target(self)
+        return bind(target.caller, target.service, target.entrypoint, props)
+
+
+class Exports:
+    """`ctx.exports`: the entrypoints of the own service, as attributes."""
+
+    def __init__(self, caller: Caller, service: str, entrypoints: Iterable[str]) -> None:
+        for name in entrypoints:
+            setattr(self, name, Export(live_target(bind(caller, service, name))))
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"ctx.exports has no {name!r}: there is no such entrypoint.")
+
+
+def build_env(config: ServiceConfig, caller: Caller) -> Env:
+    """`env` for the service that *config* describes."""
+    values: dict[str, Any] = {**config.variables, **config.secrets}
+    for binding in config.bindings:
+        values[binding.binding] = bind(caller, binding.service, binding.entrypoint, binding.props)
+    return Env(config.name, values)

@@ -1,0 +1,174 @@
+"""The command line `python -m worker_runtime`: arguments, the plan, and how it ends."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from broker.embedded import EmbeddedBroker
+from broker.errors import BrokerUnavailable, ConfigurationError, RpcError
+from broker.link import Address
+from worker_runtime.config import ServiceConfig, Settings, load, plan
+from worker_runtime.exits import Exit
+from worker_runtime.pool import run_worker
+from worker_runtime.service import Service, load_object, load_service
+from worker_runtime.supervisor import CHILD, supervise
+from worker_runtime.worker import Plan
+
+_DEFAULT_URL = "redis://localhost:6379"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code; every mistake is one clear line on standard error."""
+    given = _parser().parse_args(arguments)
+    logging.basicConfig(
+        level=logging.DEBUG if given.verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    try:
+        return _run(given, list(sys.argv[1:] if arguments is None else arguments))
+    except ConfigurationError as error:
+        return _fail(error, Exit.CONFIGURATION)
+    except BrokerUnavailable as error:
+        return _fail(error, Exit.NO_REDIS)
+    except RpcError as error:
+        return _fail(error, Exit.CRASHED)
+    except KeyboardInterrupt:
+        return Exit.GRACE_EXCEEDED
+
+
+def _fail(error: RpcError, code: Exit) -> int:
+    for line in str(error).splitlines():
+        print(f"error: {line}", file=sys.stderr)
+    return code
+
+
+def _run(given: argparse.Namespace, arguments: list[str]) -> int:
+    plan_ = load_plan(given)
+    if given.check:
+        return _check(plan_, given)
+    if given.embedded:
+        with EmbeddedBroker() as broker:
+            print(f"embedded broker ({broker.kind}) at {broker.url}", flush=True)
+            return _serve(plan_, broker.url, arguments)
+    return _serve(plan_, _url(given), arguments)
+
+
+def _serve(plan_: Plan, url: str, arguments: list[str]) -> int:
+    address = Address.parse(url)
+    if plan_.settings.processes > 1 and CHILD not in os.environ:
+        return supervise(plan_.settings, [*_without_embedded(arguments), "--broker", url])
+    return run_worker(plan_, address)
+
+
+def _without_embedded(arguments: list[str]) -> list[str]:
+    return [argument for argument in arguments if argument != "--embedded"]
+
+
+def _url(given: argparse.Namespace) -> str:
+    return given.broker or os.environ.get("BROKER_URL") or _DEFAULT_URL
+
+
+def _check(plan_: Plan, given: argparse.Namespace) -> int:
+    for service, config in plan_.services:
+        for line in plan(config):
+            print(line)
+        for name in service.entrypoints:
+            print(f"  entrypoint {name}: {', '.join(service.methods[name]) or 'no methods'}")
+    for note in _outside(plan_):
+        print(f"note {note}")
+    shown = "embedded" if given.embedded else Address.parse(_url(given)).shown
+    print(f"broker {shown}")
+    return Exit.DRAINED
+
+
+def load_plan(given: argparse.Namespace) -> Plan:
+    """Load every service that the command line names.
+
+    Raises:
+        ConfigurationError: one of them is wrong, or two do not go together.
+    """
+    flags = {flag.flag.removeprefix("--").replace("-", "_"): None for flag in Settings.flags()}
+    flags = {name: getattr(given, name) for name in flags}
+    services = [_load(target, given, flags) for target in given.targets or ["."]]
+    names = [service.name for service, _ in services]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigurationError(f"Two configurations are called {name!r}: give one of them another name.")
+    found = Plan(services)
+    _check_entrypoints(found)
+    return found
+
+
+def _load(target: str, given: argparse.Namespace, flags: Mapping[str, str | None]) -> tuple[Service, ServiceConfig]:
+    if ":" in target and not Path(target).exists():
+        service = load_object(target)
+        settings = Settings.resolve({}, environment=os.environ, flags=flags, file=None)
+        here = Path.cwd()
+        config = ServiceConfig(
+            name=service.name, main=here, directory=here, file=here, variables=_variables(given), secrets={},
+            bindings=(), settings=settings, notes=(), environment=given.env,
+        )  # fmt: skip
+        return service, config
+    config = load(
+        Path(target), environment=given.env, variables=_variables(given), process_environment=os.environ, flags=flags
+    )
+    return load_service(config.name, config.main, config.directory), config
+
+
+def _variables(given: argparse.Namespace) -> dict[str, Any]:
+    variables: dict[str, Any] = {}
+    for text in given.var:
+        key, equals, value = text.partition("=")
+        if not equals or not key.isidentifier():
+            raise ConfigurationError(f"--var {text!r}: write --var KEY=VALUE.")
+        variables[key] = value
+    return variables
+
+
+def _check_entrypoints(found: Plan) -> None:
+    pool = {service.name: service for service, _ in found.services}
+    for _, config in found.services:
+        for binding in config.bindings:
+            service = pool.get(binding.service)
+            if service is not None and binding.entrypoint not in service.entrypoints and binding.entrypoint != "Default":
+                raise ConfigurationError(
+                    f'{config.file}: services: Worker "{config.name}"\'s binding "{binding.binding}" refers to service '
+                    f'"{binding.service}" with a named entrypoint "{binding.entrypoint}", but "{binding.service}" '
+                    f"has no such named entrypoint. It has: {', '.join(sorted(service.entrypoints))}."
+                )
+
+
+def _outside(found: Plan) -> list[str]:
+    pool = {service.name for service, _ in found.services}
+    return [
+        f"{config.name}: the binding {binding.binding} goes to {binding.service!r}, which is served elsewhere"
+        for _, config in found.services
+        for binding in config.bindings
+        if binding.service not in pool
+    ]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m worker_runtime", description="Serve services: take their calls from Redis and run them.",
+        epilog="Exit codes: 0 drained, 1 crashed, 2 wrong configuration, 3 no Redis at start, 4 grace period exceeded.",
+    )  # fmt: skip
+    parser.add_argument("targets", nargs="*", metavar="CONFIG|DIR|module:Class", help="what to serve (default: .)")
+    parser.add_argument("--broker", metavar="URL", help=f"where Redis is (default: $BROKER_URL, then {_DEFAULT_URL})")
+    parser.add_argument("--embedded", action="store_true", help="start a private Redis for as long as this runs")
+    parser.add_argument("--env", metavar="NAME", help="the environment of the configuration to use")
+    parser.add_argument("--var", action="append", default=[], metavar="KEY=VALUE", help="set a variable of env")
+    parser.add_argument("--check", action="store_true", help="validate, print the plan and exit")
+    parser.add_argument("--verbose", "-v", action="store_true", help="log what happens")
+    for flag in Settings.flags():
+        switch = flag.default.lower() in ("false", "true", "off", "on", "no", "yes")
+        optional: dict[str, Any] = {"nargs": "?", "const": "true"} if switch else {}
+        parser.add_argument(
+            flag.flag, metavar="VALUE", help=f"{flag.description} (default: {flag.default}; ${flag.variable})", **optional
+        )
+    return parser

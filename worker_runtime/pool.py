@@ -1,0 +1,74 @@
+"""One worker process from start to exit: signals, the ready line, the drain."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+
+from broker.link import Address
+from worker_runtime.exits import Exit
+from worker_runtime.worker import Plan, Worker
+
+_log = logging.getLogger("callyard.worker")
+
+
+def run_worker(plan: Plan, address: Address) -> int:
+    """Serve *plan* until a signal and return the exit code.
+
+    The first SIGTERM or SIGINT drains; the second, or the end of the grace period, abandons what
+    is left to other workers.
+
+    Raises:
+        BrokerUnavailable: no Redis at the start.
+    """
+    try:
+        import uvloop  # noqa: PLC0415 -- an extra
+    except ImportError:
+        return asyncio.run(_serve(plan, address))
+    return uvloop.run(_serve(plan, address))
+
+
+async def _serve(plan: Plan, address: Address) -> int:
+    signals: asyncio.Queue[int] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, signals.put_nowait, number)
+    worker = Worker(plan, address)
+    starting = asyncio.create_task(worker.start())
+    stop = asyncio.create_task(signals.get())
+    await asyncio.wait([starting, stop], return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():
+        starting.cancel()
+        await asyncio.wait([starting])
+        return Exit.DRAINED
+    starting.result()
+    print(ready_line(plan, address), flush=True)
+    failed = asyncio.create_task(worker.failed())
+    await asyncio.wait([stop, failed], return_when=asyncio.FIRST_COMPLETED)
+    if failed.done():
+        _log.critical("a part of the worker ended unexpectedly", exc_info=failed.exception())
+        await worker.drain(0)
+        return Exit.CRASHED
+    failed.cancel()
+    return await _drain(worker, plan.settings.grace, signals)
+
+
+async def _drain(worker: Worker, grace: float, signals: asyncio.Queue[int]) -> int:
+    draining = asyncio.create_task(worker.drain(grace))
+    again = asyncio.create_task(signals.get())
+    await asyncio.wait([draining, again], return_when=asyncio.FIRST_COMPLETED)
+    if not draining.done():
+        draining.cancel()
+        await asyncio.wait([draining])
+        await worker.drain(0)
+        return Exit.GRACE_EXCEEDED
+    again.cancel()
+    return Exit.DRAINED if draining.result() else Exit.GRACE_EXCEEDED
+
+
+def ready_line(plan: Plan, address: Address) -> str:
+    """What a worker prints once it takes calls."""
+    names = [f"{service.name}#{entrypoint}" for service, _ in plan.services for entrypoint in service.entrypoints]
+    return f"ready {' '.join(names)} pid={os.getpid()} broker={address.shown}"

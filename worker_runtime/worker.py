@@ -1,0 +1,202 @@
+"""One worker process's work: connect, serve, drain."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from broker.codec import unpack
+from broker.errors import ConfigurationError, RpcError
+from broker.keys import GROUP, ServiceKeys
+from broker.link import Address, Link, Script
+from broker.registry import publish_offers
+from client.caller import Caller
+from worker_runtime.bindings import Exports, build_env
+from worker_runtime.config import ServiceConfig, Settings
+from worker_runtime.consumer import LONGEST_BLOCK_MS, Consumer
+from worker_runtime.delivery import Source
+from worker_runtime.dispatcher import Dispatcher
+from worker_runtime.leases import Leases
+from worker_runtime.service import Service
+from worker_runtime.serving import Serving
+
+RETIRE: Final = Script("retire")
+
+OFFER_SECONDS: Final = 5.0
+CARD_TTL_MS: Final = 30_000
+FORGOTTEN_MS: Final = 3_600_000
+"""Idle time after which a consumer with nothing pending is removed."""
+
+_log = logging.getLogger("callyard.worker")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a worker is to serve: each service with its configuration."""
+
+    services: Sequence[tuple[Service, ServiceConfig]]
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the process; where services differ, those of the first count."""
+        return self.services[0][1].settings
+
+
+class Worker:
+    """Serves the services of a plan until it is drained.
+
+    Four connections, whatever the load: commands, the blocking read of calls, the channel of
+    cancellations, and the blocking read of replies to its own calls.
+    """
+
+    def __init__(self, plan: Plan, address: Address) -> None:
+        # New at every start: a name used again would inherit what its predecessor left pending.
+        self.name: Final = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        self.plan: Final = plan
+        self.address: Final = address
+        settings = plan.settings
+        self._commands = Link(address, name=f"callyard-{self.name}", resend=True)
+        block = LONGEST_BLOCK_MS / 1000
+        self._reading = Link(address, name=f"callyard-reader-{self.name}", resend=False, silence=block + 10)
+        self._caller = Caller(address, self._commands, prefix=settings.prefix, limit=settings.max_message_bytes)
+        self._dispatcher = Dispatcher(
+            self._commands, self.name, self._caller.clock, concurrency=settings.concurrency
+        )
+        self._servings = [self._serving(service, config) for service, config in plan.services]
+        sources = [
+            Source(serving, entrypoint, serving.keys.calls(entrypoint))
+            for serving in self._servings
+            for entrypoint in serving.service.entrypoints
+        ]
+        self._sources = sources
+        self._consumer = Consumer(self._commands, self._reading, self.name, sources, self._dispatcher)
+        lease = min(config.settings.lease for _, config in plan.services)
+        self._leases = Leases(self._commands, self.name, self._dispatcher, lease)
+        self._control = Link(address, name=f"callyard-control-{self.name}", resend=False, silence=3600)
+        self._control.on_open.append(self._subscribe)
+        self._control.on_push = self._controlled
+        self._tasks: list[asyncio.Task[None]] = []
+        self._reader: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Connect and take calls; when it returns, it is ready.
+
+        Raises:
+            BrokerUnavailable: no Redis answered within the setting `connect_timeout`.
+            AuthenticationFailed: it refuses the user or the password.
+        """
+        timeout = self.plan.settings.connect_timeout
+        await self._commands.open(timeout)
+        try:
+            await asyncio.gather(self._reading.open(timeout), self._control.open(timeout))
+            await self._caller.start()
+            await self._consumer.create_groups()
+            await self._offer()
+        except BaseException:
+            await self._disconnect()
+            raise
+        self._reader = asyncio.create_task(self._consumer.run(), name="consumer")
+        self._tasks = [
+            asyncio.create_task(self._leases.run(), name="leases"),
+            asyncio.create_task(self._keep_offering(), name="offers"),
+        ]
+
+    async def failed(self) -> None:
+        """Wait until a part of the worker ends that never should, and raise what ended it. Safe to cancel."""
+        assert self._reader is not None
+        done, _ = await asyncio.wait([self._reader, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+
+    async def drain(self, grace: float) -> bool:
+        """Take no more calls, wait at most *grace* seconds for those that run, and disconnect.
+
+        Whether all of them ended; what did not was given back to other workers.
+        """
+        self._consumer.stop()
+        if self._reader is not None:
+            await asyncio.wait([self._reader], timeout=LONGEST_BLOCK_MS / 1000 + 1)
+        drained = await self._dispatcher.drain(grace)
+        if not drained:
+            await self._dispatcher.abandon()
+        for task in self._tasks:
+            task.cancel()
+        if drained and self._commands.connected:
+            await self._retire()
+        await self._disconnect()
+        self._dispatcher.close()
+        return drained
+
+    def _serving(self, service: Service, config: ServiceConfig) -> Serving:
+        keys = ServiceKeys(config.settings.prefix, service.name)
+        if keys.prefix != self._caller.prefix:
+            raise ConfigurationError("All services of one pool need the same prefix.")
+        return Serving(
+            service,
+            build_env(config, self._caller),
+            Exports(self._caller, service.name, service.entrypoints),
+            config.settings,
+            keys,
+        )
+
+    async def _subscribe(self) -> None:
+        for serving in self._servings:
+            await self._control.send_now("SUBSCRIBE", serving.keys.control)
+
+    def _controlled(self, message: Any) -> None:
+        match message:
+            case [b"message", _, bytes(data)]:
+                try:
+                    told = unpack(data)
+                except RpcError:
+                    return
+                match told:
+                    case [1, "cancel", str(caller), int(sequence)]:
+                        self._dispatcher.cancel(caller, sequence)
+                    case _:
+                        # From a version that knows more; nothing depends on it.
+                        return
+            case _:
+                return
+
+    async def _keep_offering(self) -> None:
+        while True:
+            await asyncio.sleep(OFFER_SECONDS)
+            try:
+                await self._offer()
+            except RpcError as error:
+                _log.warning("cannot renew what is offered: %s", error)
+
+    async def _offer(self) -> None:
+        for serving in self._servings:
+            offers: Mapping[str, Any] = serving.service.describe()
+            await publish_offers(self._commands, serving.keys, offers, backlog=serving.settings.backlog)
+            card = serving.keys.worker(self.name)
+            stored = self._commands.send(
+                "HSET", card, "pid", os.getpid(), "host", socket.gethostname(),
+                "running", len(self._dispatcher.running), "begun", self._dispatcher.begun,
+            )  # fmt: skip
+            renewed = self._commands.send("PEXPIRE", card, CARD_TTL_MS)
+            await stored
+            await renewed
+
+    async def _retire(self) -> None:
+        try:
+            async with asyncio.timeout(2):
+                for source in self._sources:
+                    await RETIRE.run(self._commands, [source.stream], [GROUP, FORGOTTEN_MS, self.name])
+                for serving in self._servings:
+                    await self._commands.send("DEL", serving.keys.worker(self.name))
+        except (RpcError, TimeoutError) as error:
+            _log.info("left without saying goodbye: %s", error)
+
+    async def _disconnect(self) -> None:
+        await self._caller.close()
+        for link in (self._reading, self._control, self._commands):
+            await link.close()
