@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Final, Literal
+from typing import IO, Final, Literal, Self
 
 from broker.errors import BrokerUnavailable
 
@@ -87,7 +87,7 @@ class EmbeddedBroker:
         )
         return self._child
 
-    def __enter__(self) -> EmbeddedBroker:
+    def __enter__(self) -> Self:
         """Start it."""
         self.start()
         return self
@@ -98,7 +98,7 @@ class EmbeddedBroker:
         """Stop it."""
         self.stop()
 
-    async def __aenter__(self) -> EmbeddedBroker:
+    async def __aenter__(self) -> Self:
         """Start it without blocking the event loop. If cancelled, nothing is left running."""
         starting = asyncio.ensure_future(asyncio.to_thread(self.start))
         try:

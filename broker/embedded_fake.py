@@ -6,20 +6,18 @@ know the `#!lua` line of a script. All of it lies outside the part that executes
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import socket
 import threading
 from collections import deque
 from socketserver import BaseRequestHandler
-from typing import Any, Final
+from typing import Any, cast
 
 from fakeredis import TcpFakeServer
 from fakeredis._clients._tcp_server import encode_reply  # pyright: ignore[reportPrivateUsage]
 from fakeredis._helpers import SimpleError  # pyright: ignore[reportPrivateUsage]
 from fakeredis._socket import FakeSocket  # pyright: ignore[reportPrivateUsage]
-
-SEND_SECONDS: Final = 5.0
-"""A client that does not read what it asked for is dropped after this, as Redis does."""
 
 
 class FakeRedisServer(TcpFakeServer):
@@ -58,16 +56,18 @@ class _Executor(FakeSocket):  # pyright: ignore[reportUntypedBaseClass]
     def _blocking(self, *arguments: Any, **options: Any) -> Any:
         return None if self._left else super()._blocking(*arguments, **options)
 
-    def _xreadgroup(self, *arguments: Any) -> Any:
+    def _xreadgroup(self, *arguments: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         # Without COUNT the first pass throws away what it has read, and with it an empty read counts as an answer.
-        return super()._xreadgroup(*arguments[:-1], False) or None
+        *reading, _first_pass = arguments
+        read: Any = super()._xreadgroup
+        return read(*reading, False) or None
 
-    def eval(self, script: bytes, *arguments: Any) -> Any:
+    def eval(self, script: bytes, numkeys: int, *keys_and_args: bytes) -> Any:
         if script.startswith(b"#!"):
             digest = hashlib.sha1(script, usedforsecurity=False).hexdigest().encode()
             self._server.script_cache[digest] = script
             script = b"--" + script
-        return super().eval(script, *arguments)
+        return super().eval(script, numkeys, *keys_and_args)
 
     def leave(self) -> None:
         """Wake the command that blocks and let none block again: a client that left takes no entry from the others."""
@@ -81,7 +81,6 @@ class _Client(BaseRequestHandler):
     """One connection: this thread reads, a second one executes, for a command may block and a client may leave."""
 
     request: socket.socket
-    server: FakeRedisServer
 
     def setup(self) -> None:
         self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -89,7 +88,7 @@ class _Client(BaseRequestHandler):
         self._arrived = threading.Semaphore(0)
         self._sending = threading.Lock()
         self._replies: list[bytes] = []
-        self._executor = _Executor(self.server.fake_server, self)
+        self._executor = _Executor(cast("FakeRedisServer", self.server).fake_server, self)
         self._thread = threading.Thread(target=self._execute, daemon=True)
         self._thread.start()
 
@@ -119,10 +118,8 @@ class _Client(BaseRequestHandler):
 
     def drop(self) -> None:
         """End the connection; `handle` sees it."""
-        try:
+        with contextlib.suppress(OSError):
             self.request.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
 
     def _receive(self) -> bytes:
         try:
@@ -137,7 +134,8 @@ class _Client(BaseRequestHandler):
                 return
             try:
                 self._executor.sendall(data)
-            except Exception as error:  # noqa: BLE001 -- whatever went wrong, only this client is to notice
+            except Exception as error:
+                # Whatever went wrong, only this client is to notice.
                 self._replies.append(b"-ERR " + " ".join(str(error).split()).encode() + b"\r\n")
                 self.drop()
             replies, self._replies = self._replies, []

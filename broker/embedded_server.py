@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -44,8 +44,8 @@ def _leave(_signal: int, _frame: object) -> None:
 
 
 @contextmanager
-def _fakeredis(_options: list[str]) -> Iterator[int]:
-    from broker.embedded_fake import FakeRedisServer  # noqa: PLC0415 -- an optional dependency
+def _fakeredis(_options: list[str]) -> Generator[int]:
+    from broker.embedded_fake import FakeRedisServer
 
     server = FakeRedisServer(("127.0.0.1", 0))
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -56,7 +56,7 @@ def _fakeredis(_options: list[str]) -> Iterator[int]:
 
 
 @contextmanager
-def _redis_server(options: list[str]) -> Iterator[int]:
+def _redis_server(options: list[str]) -> Generator[int]:
     program = shutil.which("redis-server")
     if program is None:
         sys.exit("There is no redis-server on PATH.")

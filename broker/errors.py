@@ -1,7 +1,7 @@
 """Every error that Callyard itself raises: one tree under `RpcError`.
 
-Each class is also the built-in exception that fits, so code that knows nothing of Callyard can catch it. Each says whether
-trying the same call again may help (`retryable`) and whether the method may have run (`executed`).
+Each class is also the built-in exception that fits, so code that knows nothing of Callyard can catch it. Each says
+whether trying the same call again may help (`retryable`) and whether the method may have run (`executed`).
 """
 
 from typing import Any, Literal

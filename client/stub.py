@@ -247,7 +247,7 @@ def options(
     Raises:
         TypeError: *stub* is neither a stub nor a member of one.
     """
-    given = {
+    given: dict[str, Any] = {
         "timeout": timeout,
         "idempotency_key": idempotency_key,
         "retries": retries,

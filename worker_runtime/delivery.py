@@ -27,7 +27,7 @@ class Delivery(NamedTuple):
 
     source: Source
     entry_id: bytes
-    count: int
+    delivery_count: int
     value: bytes
 
 

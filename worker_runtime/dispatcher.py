@@ -78,7 +78,7 @@ class Dispatcher:
                 self._set_aside(self._bury(delivery, "undecodable", error.message))
                 continue
             work = Work(delivery, call)
-            if delivery.count > 1:
+            if delivery.delivery_count > 1:
                 self._set_aside(self._take_again(work))
             else:
                 self._begin(work, replied=False)
@@ -116,7 +116,7 @@ class Dispatcher:
             delivery = invocation.work.delivery
             # It had begun, so this delivery counts.
             RELEASE.run(
-                self._link, [delivery.source.stream], [GROUP, self._consumer, delivery.entry_id, delivery.count, 1]
+                self._link, [delivery.source.stream], [GROUP, self._consumer, delivery.entry_id, delivery.delivery_count, 1]
             ).add_done_callback(lambda done: done.cancelled() or done.exception())
         tasks = [invocation.task for invocation in left if invocation.task is not None]
         if tasks:
@@ -136,7 +136,7 @@ class Dispatcher:
         _log.warning("lost the claim on %s %s", invocation.method.name, invocation.ctx.call_id)
 
     def _fenced(self, delivery: Delivery) -> None:
-        invocation = self.running.get((delivery.entry_id, delivery.count))
+        invocation = self.running.get((delivery.entry_id, delivery.delivery_count))
         if invocation is not None and not invocation.lost:
             self.lose(invocation)
 
@@ -165,14 +165,14 @@ class Dispatcher:
             self._settle(work, refused(error))
             return
         decision = decide(
-            delivery_count=delivery.count,
+            delivery_count=delivery.delivery_count,
             retries=_retries(work, method),
             deadline=call.deadline,
             now=self._clock.at(asyncio.get_running_loop().time()),
             replied=replied,
         )
         if decision is Decision.ABANDON:
-            self._set_aside(self._bury(delivery, "abandoned", f"{delivery.count - 1} workers were lost", work))
+            self._set_aside(self._bury(delivery, "abandoned", f"{delivery.delivery_count - 1} workers were lost", work))
         elif (call.caller, call.sequence) in self._cancelled:
             del self._cancelled[call.caller, call.sequence]
             self._settle(work, refused(caller_gone(method.name)))
@@ -192,9 +192,9 @@ class Dispatcher:
         shown_id = call_id(call.caller, call.sequence, serving.service.name)
         # Redis's clock shows time since the epoch; nothing depends on this process's own.
         moment = self._clock.at(expires) / 1000 if self._clock.offset_ms else time.time() + expires - now
-        ctx = Context(shown_id, loop, moment, delivery.count, exports=serving.exports)
+        ctx = Context(shown_id, loop, moment, delivery.delivery_count, exports=serving.exports)
         invocation = Invocation(work, method, ctx, serving.env, now, expires)
-        key = (delivery.entry_id, delivery.count)
+        key = (delivery.entry_id, delivery.delivery_count)
         self.running[key] = invocation
         self._calls[call.caller, call.sequence] = invocation
         self.begun += 1
@@ -275,7 +275,7 @@ class Dispatcher:
     async def _bury(self, delivery: Delivery, reason: str, detail: str, work: Work | None = None) -> None:
         """Dead-letter a delivery, with an answer to its caller where that is known."""
         source = delivery.source
-        letter = pack([1, reason, detail, source.entrypoint, delivery.entry_id, delivery.count, delivery.value])
+        letter = pack([1, reason, detail, source.entrypoint, delivery.entry_id, delivery.delivery_count, delivery.value])
         reply, channel = b"", source.keys.reply("nobody")
         if work is not None:
             error = CallAbandoned(f"The call was given up: {detail} while running it.", executed="maybe")
@@ -285,7 +285,7 @@ class Dispatcher:
         await DEAD.run(
             self._link,
             [source.stream, source.keys.dead, channel],
-            [GROUP, self._consumer, delivery.entry_id, delivery.count, letter, reply, MOST_DEAD_LETTERS],
+            [GROUP, self._consumer, delivery.entry_id, delivery.delivery_count, letter, reply, MOST_DEAD_LETTERS],
         )
 
 

@@ -45,7 +45,7 @@ class Leases:
     async def _renew(self, stream: str, invocations: list[Invocation], now: float) -> None:
         arguments: list[str | int | bytes] = [GROUP, self._consumer]
         for invocation in invocations:
-            arguments += (invocation.work.delivery.entry_id, invocation.work.delivery.count)
+            arguments += (invocation.work.delivery.entry_id, invocation.work.delivery.delivery_count)
         try:
             lost = set(await RENEW.run(self._link, [stream], arguments))
         except RpcError as error:
@@ -55,5 +55,5 @@ class Leases:
             delivery = invocation.work.delivery
             if delivery.entry_id not in lost:
                 invocation.claimed = now
-            elif (delivery.entry_id, delivery.count) in self._dispatcher.running and not invocation.settling:
+            elif (delivery.entry_id, delivery.delivery_count) in self._dispatcher.running and not invocation.settling:
                 self._dispatcher.lose(invocation)

@@ -71,7 +71,7 @@ class Settler:
             if kept_key is not None:
                 keys.append(kept_key)
                 kept = len(keys)
-            arguments += (delivery.entry_id, delivery.count, int(acknowledge), reply, kept, kept_ms)
+            arguments += (delivery.entry_id, delivery.delivery_count, int(acknowledge), reply, kept, kept_ms)
         sent = SETTLE.run(self._link, keys, arguments)
         self._under_way.add(sent)
         sent.add_done_callback(lambda done: self._answered(batch, done))

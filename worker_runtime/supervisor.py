@@ -70,15 +70,18 @@ def supervise(settings: Settings, arguments: Sequence[str]) -> int:
         received.append(number)
         wake.set()
 
+    def on_child(_number: int, _frame: object) -> None:
+        wake.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
-    signal.signal(signal.SIGCHLD, lambda *_: wake.set())
+    signal.signal(signal.SIGCHLD, on_child)
     command = [sys.executable, "-m", "worker_runtime", *arguments]
     slots = [Slot(command) for _ in range(settings.processes)]
     while not received:
         for slot in slots:
             code = slot.reap()
-            if code in _HOPELESS:
+            if code is not None and code in _HOPELESS:
                 _stop(slots)
                 return code
             slot.start_if_due()

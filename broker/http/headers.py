@@ -30,7 +30,7 @@ class Headers(MutableMapping[str, str]):
     def __init__(self, init: HeadersInit | None = None) -> None:
         self._fields: dict[str, list[str]] = {}
         for pair in _pairs(init):
-            if isinstance(pair, str) or len(pair) != 2:  # noqa: PLR2004 -- a pair
+            if isinstance(pair, str) or len(pair) != 2:
                 raise TypeError("Headers take a mapping or pairs of name and value.")
             self.append(pair[0], pair[1])
 

@@ -129,7 +129,7 @@ class Response(Body):
     @property
     def ok(self) -> bool:
         """Whether the status is one of 200 to 299."""
-        return 200 <= self.status <= 299  # noqa: PLR2004 -- the definition
+        return 200 <= self.status <= 299
 
     def clone(self) -> Response:
         """A copy whose body can be read on its own.

@@ -203,7 +203,10 @@ class Link:
         except TimeoutError as error:
             raise self._gone("it does not answer") from error
         except OSError as error:
-            raise self._gone(_reason(error)) from error
+            no_tls = address.tls is not None and (
+                isinstance(error, ConnectionResetError) or "WRONG_VERSION" in str(error)
+            )
+            raise self._gone(self._silence_of(None) if no_tls else _reason(error)) from error
         return wires[-1]
 
     async def _greet(self, wire: Wire) -> None:

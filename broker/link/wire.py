@@ -24,9 +24,8 @@ class Waiting:
         self.future = future
 
 
-def pack_command(arguments: tuple[Argument, ...]) -> bytes:
-    """*arguments* in Redis's protocol."""
-    return hiredis.pack_command(arguments)
+pack_command = cast("Callable[[tuple[Argument, ...]], bytes]", hiredis.pack_command)  # pyright: ignore[reportUnknownMemberType]
+"""A command and its arguments in Redis's protocol."""
 
 
 class Wire(asyncio.Protocol):

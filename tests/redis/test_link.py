@@ -200,16 +200,21 @@ async def test_a_wrong_password_is_said_at_once_without_showing_it(broker_url: s
 
 
 @pytest.mark.redis
-async def test_a_password_that_changes_meanwhile_is_waited_for(redis_url: str):
-    refused = asyncio.Event()
-    with configured(redis_url, requirepass="new"):
-        link = await opened(f"redis://:new@127.0.0.1:{port_of(redis_url)}")
-        link.on_open.append(lambda: asyncio.sleep(0))
-        await link.send("CONFIG", "SET", "requirepass", "newer")
-    link.reset()
-    del refused
-    assert link
-    await link.close()
+async def test_a_password_that_is_refused_at_a_reconnect_is_tried_until_it_works(redis_url: str):
+    with configured(redis_url, requirepass="old"):
+        url = f"redis://:old@127.0.0.1:{port_of(redis_url)}"
+        control, link = await opened(url), await opened(url)
+        await control.send("CONFIG", "RESETSTAT")
+        await control.send("CONFIG", "SET", "requirepass", "new")
+        link.reset()
+        waiting = link.send("PING")
+        async with asyncio.timeout(SOON):
+            while b"errorstat_WRONGPASS" not in await control.send("INFO", "errorstats"):
+                assert not waiting.done()
+        await control.send("CONFIG", "SET", "requirepass", "old")
+        assert await asyncio.wait_for(waiting, SOON) == b"PONG"
+        await link.close()
+        await control.close()
 
 
 async def test_where_nothing_listens_the_error_says_where_and_what_to_do():

@@ -1,6 +1,7 @@
 """A network that fails on command: a relay between a link and its server."""
 
 import asyncio
+from typing import Self
 
 
 class Relay:
@@ -46,7 +47,7 @@ class Relay:
         self.withheld.clear()
         self._deaf |= self._open
 
-    async def __aenter__(self) -> "Relay":
+    async def __aenter__(self) -> Self:
         await self.up()
         return self
 
