@@ -1,4 +1,4 @@
-"""What callers and workers hold in common: values on the wire, errors, keys, the link to Redis and the rules of delivery.
+"""What callers and workers hold in common: values, errors, keys, the link to Redis, rules of delivery.
 
 Nothing here knows about stubs or about services; `client` builds on this package and `worker_runtime` on both.
 """

@@ -7,7 +7,7 @@ read (and answered) even when its body cannot.
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from broker.codec import pack, unpack
 from broker.errors import ProtocolError
@@ -117,7 +117,10 @@ def _versioned(data: bytes) -> list[Any]:
 
 def _step(wire: Any) -> Step:
     match wire:
-        case [int(receiver), int(kind), list(path), bytes(body)] if all(isinstance(name, str) for name in path):
-            return Step(receiver, kind, tuple(path), body)
+        case [int(receiver), int(kind), list(path), bytes(body)]:
+            names = cast("list[Any]", path)
+            if all(isinstance(name, str) for name in names):
+                return Step(receiver, kind, tuple(names), body)
         case _:
-            raise ProtocolError("The entry is not a call: a step of its program has the wrong shape.")
+            pass
+    raise ProtocolError("The entry is not a call: a step of its program has the wrong shape.")

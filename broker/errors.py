@@ -179,4 +179,3 @@ class ConfigurationError(RpcError, ValueError):
     ) -> None:
         super().__init__(message)
         self.file, self.key, self.fix = file, key, fix
-

@@ -94,7 +94,7 @@ def _rebuild(name: str, message: str, arguments: Any) -> Exception:
         return RemoteError(name, message)
     try:
         return kind(*arguments)
-    except Exception:  # noqa: BLE001 -- a peer chose the arguments: whatever they break, the message is left
+    except Exception:
         return RemoteError(name, message)
 
 
@@ -103,7 +103,7 @@ def _message(error: BaseException) -> str:
         return error.message[:LONGEST_MESSAGE]
     try:
         text = str(error)
-    except Exception:  # noqa: BLE001 -- user code; its failure must not hide that of the method
+    except Exception:
         return "(its text cannot be had: __str__ raised)"
     return text.encode("utf-8", "replace").decode()[:LONGEST_MESSAGE]
 
@@ -131,7 +131,7 @@ def _simple(value: Any) -> bool:
     if type(value) not in _SIMPLE:
         return False
     if isinstance(value, str):
-        return len(value) <= LONGEST_MESSAGE and value.isprintable() or _encodable(value)
+        return (len(value) <= LONGEST_MESSAGE and value.isprintable()) or _encodable(value)
     return not isinstance(value, bytes) or len(value) <= LONGEST_MESSAGE
 
 

@@ -21,9 +21,7 @@ Offer = dict[str, Any]
 """What one entrypoint offers: `doc` and `methods`, each with `signature`, `doc` and `schema`."""
 
 
-async def publish_offers(
-    link: Link, keys: ServiceKeys, offers: Mapping[str, Offer], *, backlog: int
-) -> None:
+async def publish_offers(link: Link, keys: ServiceKeys, offers: Mapping[str, Offer], *, backlog: int) -> None:
     """Say what this worker offers, and renew the time that it holds.
 
     Raises:

@@ -12,7 +12,7 @@ import datetime as dt
 import enum
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 from uuid import UUID
 
 
@@ -25,7 +25,7 @@ class Extension(NamedTuple):
     load: Callable[[Any], Any]
 
 
-class Unsupported(Exception):  # noqa: N818 -- never leaves this package: `codec` turns it into DataCloneError
+class Unsupported(Exception):
     """Raised when a value cannot cross."""
 
 
@@ -66,8 +66,21 @@ def _dump_timedelta(value: dt.timedelta) -> list[int]:
     return [value.days, value.seconds, value.microseconds]
 
 
+def _load_timedelta(wire: list[int]) -> dt.timedelta:
+    days, seconds, microseconds = wire
+    return dt.timedelta(days, seconds, microseconds)
+
+
+def _dump_uuid(value: UUID) -> bytes:
+    return value.bytes
+
+
+def _load_uuid(wire: bytes) -> UUID:
+    return UUID(bytes=wire)
+
+
 def _extension_types() -> tuple[Extension, ...]:
-    from broker import failures, http  # noqa: PLC0415 -- they import this module's neighbours
+    from broker import failures, http
 
     return (
         Extension(1, tuple, list, tuple),
@@ -77,9 +90,9 @@ def _extension_types() -> tuple[Extension, ...]:
         Extension(5, dt.datetime, _dump_datetime, _load_datetime),
         Extension(6, dt.date, dt.date.isoformat, dt.date.fromisoformat),
         Extension(7, dt.time, _dump_time, _load_time),
-        Extension(8, dt.timedelta, _dump_timedelta, lambda wire: dt.timedelta(*wire)),
+        Extension(8, dt.timedelta, _dump_timedelta, _load_timedelta),
         Extension(9, Decimal, str, Decimal),
-        Extension(10, UUID, lambda value: value.bytes, lambda wire: UUID(bytes=wire)),
+        Extension(10, UUID, _dump_uuid, _load_uuid),
         Extension(11, BaseException, failures.dump, failures.load),
         Extension(12, http.Headers, http.Headers.dump, http.Headers.load),
         Extension(13, http.Request, http.Request.dump, http.Request.load),
@@ -105,7 +118,7 @@ def substitute(value: Any) -> Any:
     Raises:
         Unsupported: nothing does.
     """
-    kind: Any = type(value)
+    kind: Any = cast("Any", type(value))
     if isinstance(value, enum.Enum):
         return value.value
     if dataclasses.is_dataclass(kind):

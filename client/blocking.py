@@ -131,7 +131,7 @@ def connect_blocking(
     max_message_bytes: int | None = None,
     connect_timeout: float = 10.0,
 ) -> BlockingServices:
-    """All services, for code without an event loop: `with connect_blocking() as services:`.
+    """All services, for code without an event loop; use it in a `with` statement.
 
     Arguments and errors are those of `connect`.
     """
@@ -146,7 +146,7 @@ def read(member: BlockingMember) -> Any:
     Raises:
         TypeError: *member* is not a member of a blocking stub.
     """
-    if not isinstance(member, BlockingMember):
+    if not isinstance(member, BlockingMember):  # pyright: ignore[reportUnnecessaryIsInstance] -- users may
         raise TypeError(f"read() takes a member of a blocking stub, not {type(member).__name__}; await it instead.")
     portal, inner = blocking_parts(member)
 

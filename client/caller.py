@@ -209,8 +209,7 @@ class Caller:
 
     async def _came_back(self) -> None:
         await self._learn_time(self.commands.send_now)
-        # These queue up in order, before anything that waits: first the channels, then what may be missing.
-        self._replies.reopen()
+        await self._replies.reopen()
         for producer in self._producers.values():
             producer.verify()
 

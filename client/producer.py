@@ -99,7 +99,9 @@ class Producer:
         if calls:
             self._sent = calls[-1].sequence
         epoch = self._again
-        ENQUEUE.run(self._link, self._keys, arguments).add_done_callback(lambda done: self._answered(epoch, calls, done))
+        ENQUEUE.run(self._link, self._keys, arguments).add_done_callback(
+            lambda done: self._answered(epoch, calls, done)
+        )
 
     def _answered(self, epoch: int, calls: list[OpenCall], done: asyncio.Future[list[int]]) -> None:
         if done.cancelled():

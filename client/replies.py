@@ -52,10 +52,14 @@ class ReplyReader:
             # A read that blocks does not see a stream that was added meanwhile.
             _ignore(self._commands.send("CLIENT", "UNBLOCK", self._reader_id))
 
-    def reopen(self) -> None:
-        """Open all channels again: they may have expired while Redis was away."""
+    async def reopen(self) -> None:
+        """Open all channels before anything that waits for the connection: they may have expired meanwhile.
+
+        Raises:
+            RpcError: Redis refused it or went away.
+        """
         for channel in self._positions:
-            self._open(channel)
+            await CHANNEL.run_now(self._commands, [channel], [CHANNEL_TTL_MS])
 
     async def close(self) -> None:
         """Stop reading and remove the channels."""
@@ -73,7 +77,8 @@ class ReplyReader:
         while True:
             await asyncio.sleep(RENEW_SECONDS)
             if self._commands.connected:
-                self.reopen()
+                for channel in self._positions:
+                    self._open(channel)
 
     async def _read_forever(self) -> None:
         loop = asyncio.get_running_loop()

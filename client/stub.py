@@ -218,9 +218,7 @@ def live_target(stub: Stub) -> Target:
     return cast("Target", object.__getattribute__(stub, "_target"))
 
 
-def bind(
-    caller: Caller, service: str, entrypoint: str | None = None, props: Mapping[str, Any] | None = None
-) -> Stub:
+def bind(caller: Caller, service: str, entrypoint: str | None = None, props: Mapping[str, Any] | None = None) -> Stub:
     """A stub of *entrypoint* of *service*; *props* become `ctx.props` there.
 
     Raises:

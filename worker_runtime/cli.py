@@ -14,10 +14,10 @@ from broker.embedded import EmbeddedBroker
 from broker.errors import BrokerUnavailable, ConfigurationError, RpcError
 from broker.link import Address
 from worker_runtime.config import ServiceConfig, Settings, load, plan
-from worker_runtime.exits import Exit
+from worker_runtime.exits import CHILD, Exit
 from worker_runtime.pool import run_worker
 from worker_runtime.service import Service, load_object, load_service
-from worker_runtime.supervisor import CHILD, supervise
+from worker_runtime.supervisor import supervise
 from worker_runtime.worker import Plan
 
 _DEFAULT_URL = "redis://localhost:6379"
@@ -135,7 +135,11 @@ def _check_entrypoints(found: Plan) -> None:
     for _, config in found.services:
         for binding in config.bindings:
             service = pool.get(binding.service)
-            if service is not None and binding.entrypoint not in service.entrypoints and binding.entrypoint != "Default":
+            if (
+                service is not None
+                and binding.entrypoint not in service.entrypoints
+                and binding.entrypoint != "Default"
+            ):
                 raise ConfigurationError(
                     f'{config.file}: services: Worker "{config.name}"\'s binding "{binding.binding}" refers to service '
                     f'"{binding.service}" with a named entrypoint "{binding.entrypoint}", but "{binding.service}" '
@@ -169,6 +173,9 @@ def _parser() -> argparse.ArgumentParser:
         switch = flag.default.lower() in ("false", "true", "off", "on", "no", "yes")
         optional: dict[str, Any] = {"nargs": "?", "const": "true"} if switch else {}
         parser.add_argument(
-            flag.flag, metavar="VALUE", help=f"{flag.description} (default: {flag.default}; ${flag.variable})", **optional
+            flag.flag,
+            metavar="VALUE",
+            help=f"{flag.description} (default: {flag.default}; ${flag.variable})",
+            **optional,
         )
     return parser

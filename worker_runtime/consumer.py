@@ -66,7 +66,7 @@ class Consumer:
         self._stopping = True
 
     async def run(self) -> None:
-        """Read until stopped; errors of Redis are repaired. Cancelling it may leave entries pending until their lease ends."""
+        """Read until stopped, and repair what Redis refuses. If cancelled, entries may stay pending for a lease."""
         while not self._stopping:
             await self._dispatcher.wait_free()
             try:

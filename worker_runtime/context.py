@@ -132,6 +132,10 @@ class Context:
         """Record that the caller went away: `cancelled` is true from now on."""
         self.cancelled = True
 
+    def close(self) -> None:
+        """End the call where there is nothing to wait for: no task can be added any longer."""
+        self._ended = True
+
     async def drain(self, limit: float) -> DrainOutcome:
         """Wait until every background task has ended, those registered meanwhile included.
 
@@ -173,10 +177,14 @@ class Invocation(Protocol):
     """What `current` holds: one call with its context and its environment."""
 
     @property
-    def ctx(self) -> Context: ...
+    def ctx(self) -> Context:
+        """The call."""
+        ...
 
     @property
-    def env(self) -> Any: ...
+    def env(self) -> Any:
+        """What its service has for it."""
+        ...
 
 
 current: Final[contextvars.ContextVar[Invocation]] = contextvars.ContextVar("callyard.invocation")

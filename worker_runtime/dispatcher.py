@@ -73,7 +73,7 @@ class Dispatcher:
             try:
                 call = unpack_call(delivery.value)
                 if not _CALLER.fullmatch(call.caller):
-                    raise ProtocolError("The entry is not a call: its caller has an impossible name.")  # noqa: TRY301
+                    raise ProtocolError("The entry is not a call: its caller has an impossible name.")
             except ProtocolError as error:
                 self._set_aside(self._bury(delivery, "undecodable", error.message))
                 continue
@@ -116,7 +116,9 @@ class Dispatcher:
             delivery = invocation.work.delivery
             # It had begun, so this delivery counts.
             RELEASE.run(
-                self._link, [delivery.source.stream], [GROUP, self._consumer, delivery.entry_id, delivery.delivery_count, 1]
+                self._link,
+                [delivery.source.stream],
+                [GROUP, self._consumer, delivery.entry_id, delivery.delivery_count, 1],
             ).add_done_callback(lambda done: done.cancelled() or done.exception())
         tasks = [invocation.task for invocation in left if invocation.task is not None]
         if tasks:
@@ -199,7 +201,7 @@ class Dispatcher:
         self._calls[call.caller, call.sequence] = invocation
         self.begun += 1
         invocation.task = task = loop.create_task(self._run(invocation))
-        ctx.on_abort = task.cancel
+        ctx.on_abort = invocation.interrupt
         task.add_done_callback(lambda done: self._ended(key, invocation, done))
 
     async def _run(self, invocation: Invocation) -> None:
@@ -223,6 +225,7 @@ class Dispatcher:
         if invocation.lost:
             return
         if not ctx.tasks:
+            ctx.close()
             invocation.settling = True
             self._settle(work, outcome)
             return
@@ -275,7 +278,9 @@ class Dispatcher:
     async def _bury(self, delivery: Delivery, reason: str, detail: str, work: Work | None = None) -> None:
         """Dead-letter a delivery, with an answer to its caller where that is known."""
         source = delivery.source
-        letter = pack([1, reason, detail, source.entrypoint, delivery.entry_id, delivery.delivery_count, delivery.value])
+        letter = pack(
+            [1, reason, detail, source.entrypoint, delivery.entry_id, delivery.delivery_count, delivery.value]
+        )
         reply, channel = b"", source.keys.reply("nobody")
         if work is not None:
             error = CallAbandoned(f"The call was given up: {detail} while running it.", executed="maybe")

@@ -1,6 +1,10 @@
-"""Exit codes of `python -m worker_runtime`."""
+"""What a worker process and its supervisor know of each other: the exit codes, and a variable."""
 
 from enum import IntEnum
+from typing import Final
+
+CHILD: Final = "CALLYARD_SUPERVISOR"
+"""Set in the environment of the processes that a supervisor starts: its process ID."""
 
 
 class Exit(IntEnum):

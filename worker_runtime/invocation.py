@@ -19,7 +19,7 @@ from broker.envelope import CALL, FETCH, GET, RAISED, REFUSED, RETURNED, Step
 from broker.errors import CallCancelled, CallTimeout, DataCloneError, ProtocolError, RpcError
 from broker.http import Response
 from client.stub import enclosing_deadline
-from worker_runtime.context import CallAborted, Context, current
+from worker_runtime.context import Context, current
 from worker_runtime.delivery import Work
 from worker_runtime.method import Method
 from worker_runtime.serving import Serving
@@ -37,7 +37,8 @@ class Invocation:
     """A call that runs here: what its code sees, and what the runtime needs to end it."""
 
     __slots__ = (
-        "cancelled_because", "claimed", "ctx", "env", "expires", "lost", "method", "replied", "settling", "task", "work",
+        "cancelled_because", "claimed", "ctx", "env", "expires", "lost", "method", "replied", "settling", "task",
+        "work",
     )  # fmt: skip
 
     def __init__(self, work: Work, method: Method, ctx: Context, env: Any, claimed: float, expires: float) -> None:
@@ -63,6 +64,11 @@ class Invocation:
         if self.cancelled_because is None and self.task is not None and not self.replied:
             self.cancelled_because = because
             self.ctx.mark_cancelled()
+            self.interrupt()
+
+    def interrupt(self) -> None:
+        """Cancel the method, unless it has ended already."""
+        if self.task is not None and not self.replied:
             self.task.cancel()
 
 
@@ -72,9 +78,9 @@ def find_method(serving: Serving, entrypoint: str, program: Sequence[Step]) -> M
     Raises:
         RpcError: there is none that callers may reach, or the program is of a kind to come.
     """
-    if len(program) != 1 or program[0].receiver != 0 or not program[0].path:
+    step, *others = program
+    if others or step.receiver != 0 or not step.path:
         raise ProtocolError("This worker runs programs of one step only.", executed="no")
-    step = program[0]
     if step.kind == FETCH:
         return serving.service.fetch(entrypoint)
     if step.kind not in (CALL, GET):
@@ -95,10 +101,9 @@ def read_arguments(method: Method, step: Step, limit: int) -> tuple[Sequence[Any
     """
     if step.kind == GET:
         return (), {}
-    body = decode(step.body, limit=limit)
-    match body:
+    match decode(step.body, limit=limit):
         case [list() as args, dict() as kwargs]:
-            arguments = cast("list[Any]", args), cast("dict[str, Any]", kwargs)
+            arguments = cast("tuple[list[Any], dict[str, Any]]", (args, kwargs))
         case _:
             raise ProtocolError("The arguments of the call have the wrong shape.", executed="no")
     # The arguments of a function in a property belong to that function, which checks them itself.
@@ -122,7 +127,9 @@ async def run(invocation: Invocation, serving: Serving, threads: Executor) -> Ou
         value = await _invoke(invocation, serving, threads, args, kwargs)
         if len(step.path) > 1:
             value = await _descend(value, step, args, kwargs)
-    except BaseException as error:  # noqa: BLE001 -- whatever a method raises is its outcome
+        if invocation.ctx.aborted is not None:
+            raise invocation.ctx.aborted
+    except BaseException as error:
         return _raised(invocation, error, traceback=serving.settings.traceback)
     return _returned(invocation, value, limit)
 
@@ -139,7 +146,7 @@ async def _invoke(
     source = invocation.work.delivery.source
     instance = serving.service.entrypoint(source.entrypoint)(invocation.ctx, serving.env)
     function = method.bind(instance)
-    given = ((), {}) if method.kind == "property" else (args, kwargs)
+    given: tuple[Sequence[Any], Mapping[str, Any]] = ((), {}) if method.kind == "property" else (args, kwargs)
     if method.is_async:
         return await function(*given[0], **given[1])
     inline = method.policy.inline
@@ -206,10 +213,10 @@ def _returned(invocation: Invocation, value: Any, limit: int) -> Outcome:
 
 
 def _raised(invocation: Invocation, error: BaseException, *, traceback: bool) -> Outcome:
-    if isinstance(error, asyncio.CancelledError) and invocation.cancelled_because is not None:
+    if invocation.ctx.aborted is not None:
+        error = invocation.ctx.aborted
+    elif isinstance(error, asyncio.CancelledError) and invocation.cancelled_because is not None:
         return refused(invocation.cancelled_because)
-    if isinstance(error, CallAborted):
-        error = error.reason
     elif isinstance(error, _Steering):
         error = error.error
     elif isinstance(error, RpcError) and not error.remote and type(error) in _OURS:

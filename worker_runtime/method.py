@@ -139,7 +139,7 @@ def _fetch_arguments(signature: inspect.Signature) -> Validate:
             f"fetch{signature} cannot be called with a request: {error}.", fix="Write `async def fetch(self, request)`."
         ) from error
 
-    def validate(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Arguments:
+    def validate(args: Sequence[Any], _kwargs: Mapping[str, Any]) -> Arguments:
         return tuple(args[:takes]), {}
 
     return validate

@@ -8,7 +8,7 @@ import os
 import signal
 
 from broker.link import Address
-from worker_runtime.exits import Exit
+from worker_runtime.exits import CHILD, Exit
 from worker_runtime.worker import Plan, Worker
 
 _log = logging.getLogger("callyard.worker")
@@ -24,7 +24,7 @@ def run_worker(plan: Plan, address: Address) -> int:
         BrokerUnavailable: no Redis at the start.
     """
     try:
-        import uvloop  # noqa: PLC0415 -- an extra
+        import uvloop
     except ImportError:
         return asyncio.run(_serve(plan, address))
     return uvloop.run(_serve(plan, address))
@@ -46,13 +46,23 @@ async def _serve(plan: Plan, address: Address) -> int:
     starting.result()
     print(ready_line(plan, address), flush=True)
     failed = asyncio.create_task(worker.failed())
-    await asyncio.wait([stop, failed], return_when=asyncio.FIRST_COMPLETED)
+    orphaned = asyncio.create_task(_parent_gone())
+    await asyncio.wait([stop, failed, orphaned], return_when=asyncio.FIRST_COMPLETED)
+    orphaned.cancel()
     if failed.done():
         _log.critical("a part of the worker ended unexpectedly", exc_info=failed.exception())
         await worker.drain(0)
         return Exit.CRASHED
     failed.cancel()
     return await _drain(worker, plan.settings.grace, signals)
+
+
+async def _parent_gone() -> None:
+    """Return when this process had a supervisor and lost it; without one, never."""
+    supervisor = os.environ.get(CHILD)
+    # The kernel tells nobody that a parent died, so there is nothing to wait for.
+    while supervisor is None or os.getppid() == int(supervisor):  # noqa: ASYNC110
+        await asyncio.sleep(1.0)
 
 
 async def _drain(worker: Worker, grace: float, signals: asyncio.Queue[int]) -> int:

@@ -64,7 +64,7 @@ def _bound_signature(member: Any, owner: type, name: str) -> inspect.Signature:
 
 def _namespaces(member: Any, owner: type) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     while isinstance(member, partialmethod | singledispatchmethod):
-        member = typing.cast(Any, member).func
+        member = typing.cast("Any", member).func
     function: Callable[..., Any] = inspect.unwrap(member)
     known: dict[str, Any] = getattr(function, "__globals__", None) or vars(sys.modules[owner.__module__])
     # The class itself comes second: a method named `list` must not hide the type from its neighbours.

@@ -12,10 +12,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from worker_runtime.config import Settings
-from worker_runtime.exits import Exit
-
-CHILD: Final = "CALLYARD_WORKER_PROCESS"
-"""Set in the environment of the processes that a supervisor starts."""
+from worker_runtime.exits import CHILD, Exit
 
 _SOON: Final = 10.0
 """A process that ends within so many seconds crashed at its start."""
@@ -42,7 +39,7 @@ class Slot:
         if self.process is None and time.monotonic() >= self._not_before:
             self._started = time.monotonic()
             self.process = subprocess.Popen(  # noqa: S603 -- our own command line
-                self._command, env={**os.environ, CHILD: "1"}, start_new_session=True
+                self._command, env={**os.environ, CHILD: str(os.getpid())}, start_new_session=True
             )
 
     def reap(self) -> int | None:

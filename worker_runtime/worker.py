@@ -65,9 +65,7 @@ class Worker:
         block = LONGEST_BLOCK_MS / 1000
         self._reading = Link(address, name=f"callyard-reader-{self.name}", resend=False, silence=block + 10)
         self._caller = Caller(address, self._commands, prefix=settings.prefix, limit=settings.max_message_bytes)
-        self._dispatcher = Dispatcher(
-            self._commands, self.name, self._caller.clock, concurrency=settings.concurrency
-        )
+        self._dispatcher = Dispatcher(self._commands, self.name, self._caller.clock, concurrency=settings.concurrency)
         self._servings = [self._serving(service, config) for service, config in plan.services]
         sources = [
             Source(serving, entrypoint, serving.keys.calls(entrypoint))
@@ -75,6 +73,7 @@ class Worker:
             for entrypoint in serving.service.entrypoints
         ]
         self._sources = sources
+        self._offers: list[Mapping[str, Any]] = [serving.service.describe() for serving in self._servings]
         self._consumer = Consumer(self._commands, self._reading, self.name, sources, self._dispatcher)
         lease = min(config.settings.lease for _, config in plan.services)
         self._leases = Leases(self._commands, self.name, self._dispatcher, lease)
@@ -174,8 +173,7 @@ class Worker:
                 _log.warning("cannot renew what is offered: %s", error)
 
     async def _offer(self) -> None:
-        for serving in self._servings:
-            offers: Mapping[str, Any] = serving.service.describe()
+        for serving, offers in zip(self._servings, self._offers, strict=True):
             await publish_offers(self._commands, serving.keys, offers, backlog=serving.settings.backlog)
             card = serving.keys.worker(self.name)
             stored = self._commands.send(

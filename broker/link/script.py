@@ -32,6 +32,11 @@ class Script:
         sent.add_done_callback(partial(self._answered, link, keys, arguments, result))
         return result
 
+    def run_now(self, link: Link, keys: Sequence[str], arguments: Sequence[Argument]) -> asyncio.Future[Any]:
+        """Run the script before anything that queues up; for hooks in `Link.on_open`."""
+        # With its text: a hook cannot wait for the second attempt that an unknown digest needs.
+        return link.send_now("EVAL", self.text, len(keys), *keys, *arguments)
+
     def _answered(
         self,
         link: Link,
