@@ -7,7 +7,7 @@ what users pass: every value arrives as what it was, or is refused with the path
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgpack
 
@@ -177,9 +177,10 @@ def _substituted(value: Any) -> bool:
 
 
 def _find_inside(value: Any, path: str, above: list[int]) -> DataCloneError | None:
+    parts: list[tuple[str, Any]]
     if type(value) is dict:
-        parts = [(f"a key of {path or 'the top'}", key) for key in value]
-        parts += [(f"{path}[{key!r:.40}]", item) for key, item in value.items()]
+        parts = [(f"a key of {path or 'the top'}", key) for key in cast("dict[Any, Any]", value)]
+        parts += [(f"{path}[{key!r:.40}]", item) for key, item in cast("dict[Any, Any]", value).items()]
     else:
         parts = [(f"{path}[{index}]", item) for index, item in enumerate(value)]
     for place, item in parts:

@@ -81,7 +81,7 @@ def unpack_call(data: bytes) -> Call:
         ProtocolError: *data* is not a call of a version that we know.
     """
     match _versioned(data):
-        case [str(caller), int(sequence), int(deadline), dict(options), list(program)] if program:
+        case [str(caller), int(sequence), int(deadline), dict() as options, list() as program] if program:
             return Call(caller, sequence, deadline, options, tuple(map(_step, program)))
         case _:
             raise ProtocolError("The entry is not a call: its fields have the wrong types.")
@@ -105,11 +105,11 @@ def unpack_reply(data: bytes) -> Reply:
             raise ProtocolError("The entry is not a reply: its fields have the wrong types.")
 
 
-def _versioned(data: bytes) -> list[Any]:
+def _versioned(data: bytes) -> Any:
     value = unpack(data)
     if not isinstance(value, list) or not value:
         raise ProtocolError("The entry is not a message: it is no array.")
-    version, *fields = value
+    version, *fields = cast("list[Any]", value)
     if version != VERSION:
         raise ProtocolError(f"The entry has protocol version {version!r:.20}; this side knows {VERSION}.")
     return fields
@@ -117,7 +117,7 @@ def _versioned(data: bytes) -> list[Any]:
 
 def _step(wire: Any) -> Step:
     match wire:
-        case [int(receiver), int(kind), list(path), bytes(body)]:
+        case [int(receiver), int(kind), list() as path, bytes(body)]:
             names = cast("list[Any]", path)
             if all(isinstance(name, str) for name in names):
                 return Step(receiver, kind, tuple(names), body)

@@ -125,7 +125,7 @@ def substitute(value: Any) -> Any:
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(kind)}
     fields = getattr(kind, "__pydantic_fields__", None)
     if isinstance(fields, dict):
-        return {name: getattr(value, name) for name in fields}  # pyright: ignore[reportUnknownVariableType]
+        return {name: getattr(value, name) for name in cast("dict[str, Any]", fields)}
     if isinstance(value, (dict, list, tuple, set, frozenset, str, bytes, int, float)):
         raise Unsupported(f"it is a subclass of a built-in and would arrive as something else. {_SUBSTITUTES}")
     raise Unsupported("Pass plain data, a dataclass or a pydantic model instead.")

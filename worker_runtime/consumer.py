@@ -46,6 +46,8 @@ class Consumer:
         self._cursors: dict[str, bytes] = {}
         self._next_claim = 0.0
         self._stopping = False
+        self._reading_id: int | None = None
+        reading.on_open.append(self._identify)
 
     async def create_groups(self) -> None:
         """Make sure that every stream and its consumer group exist.
@@ -62,8 +64,18 @@ class Consumer:
                     raise
 
     def stop(self) -> None:
-        """Read nothing more. A read under way still delivers what it gets, within its blocking time."""
+        """Read nothing more. A read under way is woken; what it got all the same is still delivered."""
         self._stopping = True
+        if self._reading_id is not None and self._commands.connected:
+            woken = self._commands.send("CLIENT", "UNBLOCK", self._reading_id)
+            woken.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    async def _identify(self) -> None:
+        try:
+            self._reading_id = int(await self._reading.send_now("CLIENT", "ID"))
+        except ReplyError:
+            # Not allowed to ask: a read that blocks then ends by itself.
+            self._reading_id = None
 
     async def run(self) -> None:
         """Read until stopped, and repair what Redis refuses. If cancelled, entries may stay pending for a lease."""

@@ -72,14 +72,14 @@ class Invocation:
             self.task.cancel()
 
 
-def find_method(serving: Serving, entrypoint: str, program: Sequence[Step]) -> Method:
+def find_method(serving: Serving, entrypoint: str, program: tuple[Step, ...]) -> Method:
     """The prepared method that the program of a call names.
 
     Raises:
         RpcError: there is none that callers may reach, or the program is of a kind to come.
     """
-    step, *others = program
-    if others or step.receiver != 0 or not step.path:
+    step = program[0]
+    if len(program) != 1 or step.receiver != 0 or not step.path:
         raise ProtocolError("This worker runs programs of one step only.", executed="no")
     if step.kind == FETCH:
         return serving.service.fetch(entrypoint)
@@ -101,11 +101,10 @@ def read_arguments(method: Method, step: Step, limit: int) -> tuple[Sequence[Any
     """
     if step.kind == GET:
         return (), {}
-    match decode(step.body, limit=limit):
-        case [list() as args, dict() as kwargs]:
-            arguments = cast("tuple[list[Any], dict[str, Any]]", (args, kwargs))
-        case _:
-            raise ProtocolError("The arguments of the call have the wrong shape.", executed="no")
+    body: Any = decode(step.body, limit=limit)
+    if not (isinstance(body, list) and [type(part) for part in cast("list[Any]", body)] == [list, dict]):
+        raise ProtocolError("The arguments of the call have the wrong shape.", executed="no")
+    arguments = cast("tuple[list[Any], dict[str, Any]]", tuple(cast("list[Any]", body)))
     # The arguments of a function in a property belong to that function, which checks them itself.
     return arguments if method.kind == "property" else method.validate(*arguments)
 

@@ -85,7 +85,7 @@ class Wire(asyncio.Protocol):
         waiting = self.waiting
         try:
             while (reply := reader.gets()) is not False:
-                if not waiting and self.on_push is not None:
+                if self.on_push is not None and _is_push(reply):
                     self.on_push(reply)
                     continue
                 if not self._resolve(waiting[0], reply):
@@ -108,3 +108,8 @@ class Wire(asyncio.Protocol):
         elif not command.future.done():
             command.future.set_result(reply)
         return True
+
+
+def _is_push(reply: Any) -> bool:
+    """Whether *reply* answers no command: without RESP3 only its first element tells."""
+    return isinstance(reply, list) and bool(reply) and reply[0] in (b"message", b"smessage")

@@ -1,3 +1,4 @@
+#!lua
 -- Open the reply channel of a caller, or renew it.
 --
 -- KEYS  1 reply channel

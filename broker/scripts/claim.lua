@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Take over entries whose worker stopped renewing them.
 --
 -- KEYS  1 call stream

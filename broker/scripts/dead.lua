@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Move an entry to the dead letters and answer its caller, in one step.
 --
 -- KEYS  1 call stream   2 dead-letter stream   3 reply channel of the caller

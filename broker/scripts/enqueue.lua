@@ -1,3 +1,4 @@
+#!lua
 -- Append calls of one caller to one entrypoint's stream, each sequence number once.
 --
 -- KEYS  1 call stream   2 producer key of this caller and stream   3 meta hash of the service

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Give back entries so that any other worker may claim them at once.
 --
 -- KEYS  1 call stream

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Renew the leases of entries that a worker still works on.
 --
 -- KEYS  1 call stream

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Remove consumers of workers that are gone, if nothing is pending for them.
 --
 -- KEYS  1 call stream

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Reply to and acknowledge calls that one worker finished for one caller.
 --
 -- KEYS  1 call stream   2 reply channel of the caller   3.. keys of kept results
