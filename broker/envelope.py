@@ -81,7 +81,7 @@ def unpack_call(data: bytes) -> Call:
         ProtocolError: *data* is not a call of a version that we know.
     """
     match _versioned(data):
-        case [str(caller), int(sequence), int(deadline), dict() as options, list() as program] if program:
+        case [str(caller), int(sequence), int(deadline), options, program] if type(options) is dict and _steps(program):
             return Call(caller, sequence, deadline, options, tuple(map(_step, program)))
         case _:
             raise ProtocolError("The entry is not a call: its fields have the wrong types.")
@@ -117,10 +117,15 @@ def _versioned(data: bytes) -> Any:
 
 def _step(wire: Any) -> Step:
     match wire:
-        case [int(receiver), int(kind), list() as path, bytes(body)]:
-            names = cast("list[Any]", path)
-            if all(isinstance(name, str) for name in names):
-                return Step(receiver, kind, tuple(names), body)
+        case [int(receiver), int(kind), path, bytes(body)] if _names(path):
+            return Step(receiver, kind, tuple(path), body)
         case _:
-            pass
-    raise ProtocolError("The entry is not a call: a step of its program has the wrong shape.")
+            raise ProtocolError("The entry is not a call: a step of its program has the wrong shape.")
+
+
+def _steps(wire: Any) -> bool:
+    return type(wire) is list and bool(cast("list[Any]", wire))
+
+
+def _names(wire: Any) -> bool:
+    return type(wire) is list and all(type(name) is str for name in cast("list[Any]", wire))

@@ -78,8 +78,9 @@ def find_method(serving: Serving, entrypoint: str, program: tuple[Step, ...]) ->
     Raises:
         RpcError: there is none that callers may reach, or the program is of a kind to come.
     """
-    step = program[0]
-    if len(program) != 1 or step.receiver != 0 or not step.path:
+    steps = list(program)
+    step = steps[0]
+    if len(steps) > 1 or step.receiver != 0 or not step.path:
         raise ProtocolError("This worker runs programs of one step only.", executed="no")
     if step.kind == FETCH:
         return serving.service.fetch(entrypoint)

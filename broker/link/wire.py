@@ -112,4 +112,4 @@ class Wire(asyncio.Protocol):
 
 def _is_push(reply: Any) -> bool:
     """Whether *reply* answers no command: without RESP3 only its first element tells."""
-    return isinstance(reply, list) and bool(reply) and reply[0] in (b"message", b"smessage")
+    return isinstance(reply, list) and cast("list[Any]", reply)[:1] in ([b"message"], [b"smessage"])
