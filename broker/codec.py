@@ -107,7 +107,7 @@ def _extend(value: Any) -> Any:
 
 def _extension_of(value: Any) -> Extension | None:
     by_type = _extensions().by_type
-    extension = by_type.get(type(value))
+    extension = by_type.get(cast("type", type(value)))
     if extension is None and isinstance(value, BaseException):
         return by_type[BaseException]
     return extension

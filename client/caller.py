@@ -105,6 +105,8 @@ class Caller:
         if not call.oneway:
             self._replies_open()
             self._replies.listen(self.keys(service).reply(self.id))
+        if "keep" in options:
+            self._announce_result(call, options["keep"])
         self._open[sequence] = call
         call.timer = loop.call_at(deadline, self._expire, call)
         producer.add(call)
@@ -136,6 +138,13 @@ class Caller:
                 self.commands, self.keys(service), entrypoint, self.id, accepted=self._accepted, refused=self._finish
             )
         return producer
+
+    def _announce_result(self, call: OpenCall, kept_ms: int) -> None:
+        """Leave an empty result before the call is made: who asks for it then knows that it is to come."""
+        key = self.keys(call.producer.service).result(f"{self.id}.{call.sequence}")
+        left_ms = int(max(0.0, call.deadline - asyncio.get_running_loop().time()) * 1000)
+        sent = self.commands.send("SET", key, b"", "NX", "PX", left_ms + max(1, kept_ms))
+        sent.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def _accepted(self, call: OpenCall) -> None:
         if call.oneway:

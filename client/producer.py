@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from broker.errors import Overloaded, RpcError, ServiceUnavailable
 from broker.link import Link, Script
+from broker.registry import Offer, read_offers
 
 if TYPE_CHECKING:
     from broker.keys import ServiceKeys
@@ -51,6 +52,7 @@ class Producer:
         self.entrypoint = entrypoint
         self.open: dict[int, OpenCall] = {}
         self._keys = (keys.calls(entrypoint), keys.producer(caller, entrypoint), keys.meta)
+        self._service_keys = keys
         self._link = link
         self._accepted = accepted
         self._refused = refused
@@ -117,14 +119,33 @@ class Producer:
                 self._settle(calls, outcome, number)
 
     def _settle(self, calls: list[OpenCall], outcome: int, number: int) -> None:
+        refused: list[OpenCall] = []
         for call in calls:
             if outcome == _TAKEN or call.sequence <= number:
                 call.accepted = True
                 self._accepted(call)
             else:
-                # What was refused does not count as sent, or the next batch would wait for it.
-                self._sent = min(self._sent, number)
-                self._refused(call, self._refusal(outcome))
+                refused.append(call)
+        if not refused:
+            return
+        # What was refused does not count as sent, or the next batch would wait for it.
+        self._sent = min(self._sent, number)
+        if outcome == _OVERLOADED:
+            for call in refused:
+                self._refused(call, self._overloaded())
+        else:
+            self._refuse_unavailable(refused)
+
+    def _refuse_unavailable(self, calls: list[OpenCall]) -> None:
+        """Refuse *calls* with what their service offers instead, as soon as that is known."""
+        reading = asyncio.ensure_future(read_offers(self._link, self._service_keys))
+
+        def answer(done: asyncio.Future[dict[str, Offer]]) -> None:
+            offered = [] if done.cancelled() or done.exception() else sorted(done.result())
+            for call in calls:
+                self._refused(call, self._unavailable(offered))
+
+        reading.add_done_callback(answer)
 
     def _begin_again(self, epoch: int, number: int) -> None:
         if epoch != self._again:
@@ -140,12 +161,17 @@ class Producer:
         for call in calls:
             self._refused(call, error)
 
-    def _refusal(self, outcome: int) -> RpcError:
+    def _overloaded(self) -> RpcError:
         name = f"{self.service}#{self.entrypoint}"
-        if outcome == _OVERLOADED:
-            return Overloaded(f"{name} has as many calls waiting as it takes. Try again later.", retry_after=1.0)
-        if outcome == _NOT_OFFERED:
-            return ServiceUnavailable(f"No live worker of {self.service!r} offers the entrypoint {self.entrypoint!r}.")
+        return Overloaded(f"{name} has as many calls waiting as it takes. Try again later.", retry_after=1.0)
+
+    def _unavailable(self, offered: list[str]) -> RpcError:
+        if offered:
+            return ServiceUnavailable(
+                f"No live worker of {self.service!r} offers the entrypoint {self.entrypoint!r}; "
+                f"it has: {', '.join(offered)}."
+            )
         return ServiceUnavailable(
-            f"No worker ever served {name}. Start one: python -m worker_runtime CONFIG, on the same Redis and prefix."
+            f"No worker ever served {self.service}#{self.entrypoint}. "
+            "Start one: python -m worker_runtime CONFIG, on the same Redis and prefix."
         )

@@ -35,7 +35,7 @@ class Command(NamedTuple):
 
 
 def blocks(language: str) -> list[Block]:
-    found = re.findall(r"^(.*)\n\n```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    found = re.findall(r"^([^\n]*)\n\n```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
     titled = [(re.match(r"`([\w/.]+\.py)`", title), kind, text) for title, kind, text in found]
     return [Block(kind, title[1] if title else "", text) for title, kind, text in titled if kind == language]
 

@@ -86,11 +86,12 @@ def find_method(serving: Serving, entrypoint: str, program: tuple[Step, ...]) ->
         return serving.service.fetch(entrypoint)
     if step.kind not in (CALL, GET):
         raise ProtocolError(f"This worker knows no step of kind {step.kind}.", executed="no")
-    method = serving.service.method(entrypoint, step.path[0])
-    if method.kind == "method" and len(step.path) > 1:
-        raise not_found(step.path[1])
+    name, *inner = step.path
+    method = serving.service.method(entrypoint, name)
+    if method.kind == "method" and inner:
+        raise not_found(inner[0])
     if method.kind == "method" and step.kind == GET:
-        raise not_a_value(step.path[0])
+        raise not_a_value(name)
     return method
 
 
@@ -175,15 +176,15 @@ async def _in_thread(
 def _contained(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     try:
         return function(*args, **kwargs)
-    except StopIteration as error:
-        # A future cannot hold one: it would end whatever iterates over the future.
+    except (StopIteration, GeneratorExit, SystemExit, KeyboardInterrupt) as error:
+        # A future must not carry these: they would end whatever awaits it, not be raised there.
         raise _Steering(error) from error
 
 
 class _Steering(Exception):
     """Carries an exception that must not cross a future."""
 
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, error: BaseException) -> None:
         super().__init__(str(error))
         self.error = error
 

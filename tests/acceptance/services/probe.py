@@ -56,6 +56,9 @@ class Default(WorkerEntrypoint):
     async def fail(self, kind: str, *args):
         raise getattr(builtins, kind)(*args)
 
+    def fail_in_thread(self, kind: str):
+        raise getattr(builtins, kind)
+
     async def fail_oddly(self):
         raise Odd("strange things", 42)
 
@@ -115,6 +118,13 @@ class Default(WorkerEntrypoint):
     def abort_in_thread(self, reason):
         self.ctx.abort(reason)
         return "not reached"
+
+    async def abort_in_background(self, reason):
+        async def abort():
+            self.ctx.abort(reason)
+
+        self.ctx.wait_until(abort())
+        await asyncio.Event().wait()
 
     async def abort_with_error(self):
         self.ctx.abort(LookupError("gone"))
