@@ -34,8 +34,8 @@ def _run(given: list[str]) -> str:
     command = COMMANDS.get(given[0])
     if command is not None:
         return command.run(given[1:])
-    _parser().read(given)
-    raise UsageError(f"There is no command {given[0]!r}; there are: {', '.join(COMMANDS)}.")
+    _parser().parse_known_args(given[:1])
+    raise UsageError(f"{given[0]!r} is no command. The command comes first: {' or '.join(COMMANDS)}.")
 
 
 def _complain(error: Exception, given: list[str]) -> int:
@@ -67,9 +67,7 @@ def _say(text: str) -> None:
 
 def _parser() -> Parser:
     commands = "\n".join(f"  {name:10}{command.summary}" for name, command in COMMANDS.items())
-    parser = Parser(
+    return Parser(
         "", "COMMAND ...", description=f"Call services from the command line.\n\nCommands:\n{commands}",
         epilog=f"python -m client COMMAND --help says more of each.\n\n{EXIT_CODES}",
     )  # fmt: skip
-    parser.add_argument("--json", action="store_true", help="print JSON on one line, failures too")
-    return parser

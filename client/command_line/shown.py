@@ -44,7 +44,7 @@ def as_text(value: Any) -> str:
 
 def plain(value: Any) -> Any:
     """What stands for *value* in JSON."""
-    show = _SHOWN.get(type(value))
+    show = _SHOWN.get(value.__class__)
     if show is not None:
         return show(value)
     if value is None or isinstance(value, bool | str):
