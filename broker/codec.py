@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 import msgpack
 
 from broker.errors import DataCloneError, PayloadTooLarge, ProtocolError
-from broker.values import Extension, Extensions, Unsupported, substitute
+from broker.values import Extension, Extensions, Unsupported, load_dict, substitute
 
 DEEPEST: Final = 64
 """Most containers inside one another."""
@@ -24,6 +24,12 @@ HARD_LIMIT: Final = 32 << 20
 """Bytes of a message at most: decoding may take seventy-five times its size in memory."""
 
 _CONTAINERS: Final = frozenset({list, dict, tuple, set, frozenset})
+_BUFFER: Final = 1024
+"""Bytes that a packer begins with. Its own default is so large that malloc asks the kernel for it every time."""
+
+_SMALLEST, _LARGEST = -(1 << 63), (1 << 64) - 1
+_SCALARS: Final = frozenset({type(None), bool, int, float, str, bytes, bytearray, memoryview})
+_NATIVE: Final = _SCALARS | {list, dict}
 
 
 def pack(value: object) -> bytes:
@@ -55,14 +61,15 @@ def encode(value: object, *, limit: int = DEFAULT_LIMIT) -> bytes:
     """
     try:
         data = _pack_value(value)
-    except (Unsupported, ValueError, TypeError, OverflowError, RecursionError) as error:
+        too_deep = len(data) > DEEPEST and _too_deep(value)
+    except Exception as error:  # fields of dataclasses and time zones run the sender's code
         raise _explain(value, error) from error
     if len(data) > limit:
         raise PayloadTooLarge(
             f"The value takes {len(data)} bytes; a message may have {limit}. "
             "Raise max_message_bytes on both sides (32 MiB at most), or pass a reference to the data."
         )
-    if len(data) > DEEPEST and _too_deep(value):
+    if too_deep:
         raise _too_deep_error()
     return data
 
@@ -78,10 +85,8 @@ def decode(data: bytes, *, limit: int = DEFAULT_LIMIT) -> Any:
         raise PayloadTooLarge(f"The message has {len(data)} bytes; this side takes {limit} (max_message_bytes).")
     try:
         value = _unpack_value(data)
-    except ProtocolError:
-        raise
     except Exception as error:
-        raise ProtocolError(f"The value cannot be read: {type(error).__name__}.") from error
+        raise ProtocolError(f"The value cannot be read: {error!s:.200} ({type(error).__name__}).") from error
     if len(data) > DEEPEST and _too_deep(value):
         raise ProtocolError(f"The value is nested more than {DEEPEST} levels deep.")
     return value
@@ -90,51 +95,109 @@ def decode(data: bytes, *, limit: int = DEFAULT_LIMIT) -> Any:
 _extensions = cache(Extensions)
 
 
+class _Mark:
+    """The first element of an array that stands for a value which msgpack does not have."""
+
+    __slots__ = ("load", "wire")
+
+    def __init__(self, extension: Extension) -> None:
+        self.load = extension.load
+        self.wire = msgpack.ExtType(extension.code, b"")
+
+
+@cache
+def _marks() -> dict[int, _Mark]:
+    return {code: _Mark(extension) for code, extension in _extensions().by_code.items()}
+
+
+_TUPLE: Final = msgpack.ExtType(1, b"")
+
+
 def _pack_value(value: object) -> bytes:
-    return msgpack.packb(value, default=_extend, strict_types=True)  # pyright: ignore[reportReturnType]
-
-
-def _unpack_value(data: bytes) -> Any:
-    return msgpack.unpackb(data, ext_hook=_construct, strict_map_key=False)
+    packer = msgpack.Packer(default=_extend, strict_types=True, buf_size=_BUFFER)  # pyright: ignore[reportCallIssue]
+    return packer.pack(value)
 
 
 def _extend(value: Any) -> Any:
+    if type(value) is tuple:  # in every call at least twice
+        return [_TUPLE, *value]
     extension = _extension_of(value)
-    if extension is None:
-        return substitute(value)
-    return msgpack.ExtType(extension.code, _pack_value(extension.dump(value)))
+    if extension is not None:
+        return [_marks()[extension.code].wire, *extension.dump(value)]
+    other = substitute(value)
+    if type(other) not in _NATIVE or (type(other) is int and not _SMALLEST <= other <= _LARGEST):
+        return _extend(other)
+    return other
+
+
+class _Reading:
+    """One pass over a value. Marks are counted: each must have been the first of an array."""
+
+    __slots__ = ("open_marks",)
+
+    def __init__(self) -> None:
+        self.open_marks = 0
+
+    def mark(self, code: int, data: bytes) -> _Mark:
+        mark = _marks().get(code)
+        if mark is None or data:
+            raise ProtocolError(f"The message holds an extension of unknown code {code}.")
+        self.open_marks += 1
+        return mark
+
+    def array(self, items: list[Any]) -> Any:
+        if items and type(items[0]) is _Mark:
+            self.open_marks -= 1
+            return items[0].load(items[1:])
+        return items
+
+
+def _unpack_value(data: bytes) -> Any:
+    # Nothing re-enters the decoder: it takes 45 kB of the C stack each time, and a peer would choose how often.
+    reading = _Reading()
+    try:
+        value = msgpack.unpackb(data, ext_hook=reading.mark, list_hook=reading.array)
+    except Exception:
+        reading = _Reading()
+        value = msgpack.unpackb(
+            data, ext_hook=reading.mark, list_hook=reading.array, object_pairs_hook=load_dict, strict_map_key=False
+        )
+    if reading.open_marks:
+        raise ProtocolError("The message holds an extension where none may stand.")
+    return value
 
 
 def _extension_of(value: Any) -> Extension | None:
     by_type = _extensions().by_type
-    extension = by_type.get(cast("type", type(value)))
+    extension = by_type.get(cast("type[Any]", type(value)))
     if extension is None and isinstance(value, BaseException):
         return by_type[BaseException]
     return extension
-
-
-def _construct(code: int, data: bytes) -> Any:
-    extension = _extensions().by_code.get(code)
-    if extension is None:
-        raise ProtocolError(f"The message holds an extension of unknown code {code}.")
-    return extension.load(_unpack_value(data))
 
 
 def _refuse_extension(code: int, _data: bytes) -> Any:
     raise ProtocolError(f"The head of a message holds an extension ({code}).")
 
 
-def _children(value: Any) -> Any:
-    return (*value.keys(), *value.values()) if type(value) is dict else value
+def _children(value: Any) -> list[Any]:
+    """What *value* contains; what stands for it on the wire counts."""
+    if type(value) not in _CONTAINERS:
+        value = value if _extension_of(value) else substitute(value)
+    if type(value) is dict:
+        items = cast("dict[Any, Any]", value)
+        return [*items, *items.values()]
+    if type(value) in _CONTAINERS:
+        return list(value)
+    return [] if _extension_of(value) or type(value) in _SCALARS else [value]
 
 
 def _too_deep(value: Any) -> bool:
-    layer = [value] if type(value) in _CONTAINERS else []
+    layer = [value]
     for _ in range(DEEPEST):
-        layer = [child for container in layer for child in _children(container) if type(child) in _CONTAINERS]
+        layer = [child for parent in layer if type(parent) not in _SCALARS for child in _children(parent)]
         if not layer:
             return False
-    return True
+    return any(type(item) not in _SCALARS and (type(item) in _CONTAINERS or not _extension_of(item)) for item in layer)
 
 
 def _too_deep_error() -> DataCloneError:
@@ -166,21 +229,20 @@ def _find(value: Any, path: str, above: list[int]) -> DataCloneError | None:
         return _refusal(value, path, str(error))
     except UnicodeEncodeError:
         return _refusal(value, path, "It holds a lone surrogate, which is no character.")
-    except (ValueError, TypeError, OverflowError) as error:
-        return _refusal(value, path, str(error))
+    except Exception as error:
+        return _refusal(value, path, f"{type(error).__name__}: {error!s:.200}")
     return None
 
 
 def _substituted(value: Any) -> bool:
-    plain = value is None or type(value) in (bool, int, float, str, bytes, bytearray, memoryview)
-    return not plain and _extension_of(value) is None
+    return type(value) not in _SCALARS and _extension_of(value) is None
 
 
 def _find_inside(value: Any, path: str, above: list[int]) -> DataCloneError | None:
-    parts: list[tuple[str, Any]]
     if type(value) is dict:
-        parts = [(f"a key of {path or 'the top'}", key) for key in cast("dict[Any, Any]", value)]
-        parts += [(f"{path}[{key!r:.40}]", item) for key, item in cast("dict[Any, Any]", value).items()]
+        items = cast("dict[Any, Any]", value)
+        parts = [(f"a key of {path or 'the top'}", key) for key in items]
+        parts += [(f"{path}[{key!r:.40}]", item) for key, item in items.items()]
     else:
         parts = [(f"{path}[{index}]", item) for index, item in enumerate(value)]
     for place, item in parts:

@@ -1,7 +1,7 @@
 """Which Python values may cross, and what stands for them on the wire. Pure; no msgpack here.
 
-A value that msgpack does not have travels as an extension: a code and what stands for it, itself
-made of plain values. The codes are normative (`docs/protocol.md` section 4); a peer names a code,
+A value that msgpack does not have travels as an array: first an empty extension that has its code, then what stands
+for it, itself made of values. The codes are normative (`docs/protocol.md` section 4); a peer names a code,
 never a type, so it can make us construct nothing but what is listed here.
 """
 
@@ -10,31 +10,74 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import enum
-from collections.abc import Callable, Mapping
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, cast
 from uuid import UUID
 
 
 class Extension(NamedTuple):
-    """How one type crosses: `dump` gives plain values, `load` takes them back."""
+    """How one type crosses: `dump` gives a list of values, `load` takes that list back."""
 
     code: int
     type: type
-    dump: Callable[[Any], Any]
-    load: Callable[[Any], Any]
+    dump: Callable[[Any], list[Any]]
+    load: Callable[[list[Any]], Any]
 
 
 class Unsupported(Exception):
     """Raised when a value cannot cross."""
 
 
-def _dump_int(value: int) -> bytes:
-    return value.to_bytes((value.bit_length() + 8) // 8, "big", signed=True)
+_LONGEST_INT: Final = 8192
+"""Bytes of an int: some 19,700 digits."""
+
+_MOST_COLLISIONS: Final = 1000
 
 
-def _load_int(wire: bytes) -> int:
-    return int.from_bytes(wire, "big", signed=True)
+def _dump_int(value: int) -> list[Any]:
+    if value.bit_length() >= _LONGEST_INT * 8:
+        raise Unsupported(f"An int may take {_LONGEST_INT} bytes.")
+    return [value.to_bytes((value.bit_length() + 8) // 8, "big", signed=True)]
+
+
+def _load_int(wire: list[Any]) -> int:
+    (data,) = wire
+    if type(data) is not bytes or len(data) > _LONGEST_INT:
+        raise ValueError("not an int")
+    return int.from_bytes(data, "big", signed=True)
+
+
+def _refuse_collisions(keys: Sequence[Any]) -> None:
+    """Hashes of numbers are no secret: a peer could choose many that are equal, and a table of them takes for ever."""
+    if len(keys) > _MOST_COLLISIONS and len(keys) - len(set(map(hash, keys))) > _MOST_COLLISIONS:
+        raise ValueError("too many keys of the same hash")
+
+
+def load_dict(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+    """The dict of these pairs.
+
+    Raises:
+        ValueError: keys are repeated, or chosen to collide.
+    """
+    _refuse_collisions([key for key, _ in pairs])
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a dict with repeated keys")
+    return value
+
+
+def _load_set(wire: list[Any]) -> set[Any]:
+    _refuse_collisions(wire)
+    value = set(wire)
+    if len(value) != len(wire):
+        raise ValueError("a set with repeated members")
+    return value
+
+
+def _load_frozenset(wire: list[Any]) -> frozenset[Any]:
+    return frozenset(_load_set(wire))
 
 
 def _dump_datetime(value: dt.datetime) -> list[Any]:
@@ -59,24 +102,47 @@ def _load_time(wire: list[Any]) -> dt.time:
 
 def _refuse_odd_zone(zone: dt.tzinfo | None, offset: dt.timedelta | None) -> None:
     if zone is not None and offset is None:
-        raise Unsupported("its time zone has no fixed offset here, so it would arrive without one")
+        raise Unsupported("Its time zone has no fixed offset here, so it would arrive without one.")
+    if offset is not None and offset.microseconds:
+        raise Unsupported("Its offset has a fraction of a second, which not every reader of ISO 8601 keeps.")
 
 
 def _dump_timedelta(value: dt.timedelta) -> list[int]:
     return [value.days, value.seconds, value.microseconds]
 
 
-def _load_timedelta(wire: list[int]) -> dt.timedelta:
+def _load_timedelta(wire: list[Any]) -> dt.timedelta:
     days, seconds, microseconds = wire
     return dt.timedelta(days, seconds, microseconds)
 
 
-def _dump_uuid(value: UUID) -> bytes:
-    return value.bytes
+def _dump_decimal(value: Decimal) -> list[Any]:
+    return [str(value)]
 
 
-def _load_uuid(wire: bytes) -> UUID:
-    return UUID(bytes=wire)
+def _load_decimal(wire: list[Any]) -> Decimal:
+    (text,) = wire
+    if type(text) is not str:
+        raise TypeError("not a Decimal")
+    return Decimal(text)
+
+
+def _dump_date(value: dt.date) -> list[Any]:
+    return [value.isoformat()]
+
+
+def _load_date(wire: list[Any]) -> dt.date:
+    (text,) = wire
+    return dt.date.fromisoformat(text)
+
+
+def _dump_uuid(value: UUID) -> list[Any]:
+    return [value.bytes]
+
+
+def _load_uuid(wire: list[Any]) -> UUID:
+    (data,) = wire
+    return UUID(bytes=data)
 
 
 def _extension_types() -> tuple[Extension, ...]:
@@ -84,14 +150,14 @@ def _extension_types() -> tuple[Extension, ...]:
 
     return (
         Extension(1, tuple, list, tuple),
-        Extension(2, set, list, set),
-        Extension(3, frozenset, list, frozenset),
+        Extension(2, set, list, _load_set),
+        Extension(3, frozenset, list, _load_frozenset),
         Extension(4, int, _dump_int, _load_int),
         Extension(5, dt.datetime, _dump_datetime, _load_datetime),
-        Extension(6, dt.date, dt.date.isoformat, dt.date.fromisoformat),
+        Extension(6, dt.date, _dump_date, _load_date),
         Extension(7, dt.time, _dump_time, _load_time),
         Extension(8, dt.timedelta, _dump_timedelta, _load_timedelta),
-        Extension(9, Decimal, str, Decimal),
+        Extension(9, Decimal, _dump_decimal, _load_decimal),
         Extension(10, UUID, _dump_uuid, _load_uuid),
         Extension(11, BaseException, failures.dump, failures.load),
         Extension(12, http.Headers, http.Headers.dump, http.Headers.load),
@@ -109,6 +175,10 @@ class Extensions:
         self.by_type: Final[Mapping[type, Extension]] = {extension.type: extension for extension in known}
 
 
+_BUILT_IN: Final = (
+    dict, list, tuple, set, frozenset, str, bytes, bytearray, int, float,
+    dt.date, dt.time, dt.timedelta, Decimal, UUID,
+)  # fmt: skip
 _SUBSTITUTES: Final = "Convert it first: dict(), list(), tuple() or str() of it travels."
 
 
@@ -118,14 +188,31 @@ def substitute(value: Any) -> Any:
     Raises:
         Unsupported: nothing does.
     """
-    kind: Any = cast("Any", type(value))
+    kind = cast("Any", type(value))
     if isinstance(value, enum.Enum):
         return value.value
+    if isinstance(value, _BUILT_IN):
+        raise Unsupported(f"It is a subclass of a built-in and would arrive as something else. {_SUBSTITUTES}")
     if dataclasses.is_dataclass(kind):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(kind)}
-    fields = getattr(kind, "__pydantic_fields__", None)
-    if isinstance(fields, dict):
-        return {name: getattr(value, name) for name in cast("dict[str, Any]", fields)}
-    if isinstance(value, (dict, list, tuple, set, frozenset, str, bytes, int, float)):
-        raise Unsupported(f"it is a subclass of a built-in and would arrive as something else. {_SUBSTITUTES}")
-    raise Unsupported("Pass plain data, a dataclass or a pydantic model instead.")
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(getattr(kind, "__pydantic_fields__", None), dict):
+        return _substitute_model(value, kind)
+    raise Unsupported(_advice(value))
+
+
+def _substitute_model(value: Any, kind: Any) -> Any:
+    if getattr(kind, "__pydantic_root_model__", False):
+        return value.root
+    fields: dict[str, Any] = {name: getattr(value, name) for name in kind.__pydantic_fields__}
+    extra: dict[str, Any] = getattr(value, "__pydantic_extra__", None) or {}
+    return fields | extra
+
+
+def _advice(value: object) -> str:
+    if inspect.isawaitable(value):
+        return "Await it first, and pass what it gives."
+    if isinstance(value, type):
+        return "Classes do not travel: pass an instance's data, or a name."
+    if callable(value):
+        return "Functions and callable objects do not travel: pass data."
+    return "Pass plain data, a dataclass or a pydantic model instead."
