@@ -27,6 +27,9 @@ _CONTAINERS: Final = frozenset({list, dict, tuple, set, frozenset})
 _BUFFER: Final = 1024
 """Bytes that a packer begins with. Its own default is so large that malloc asks the kernel for it every time."""
 
+_AS_FLOAT: Final = 1
+"""msgpack's own timestamps, which we never write, arrive as numbers and not as objects of its library."""
+
 _SMALLEST, _LARGEST = -(1 << 63), (1 << 64) - 1
 _SCALARS: Final = frozenset({type(None), bool, int, float, str, bytes, bytearray, memoryview})
 _NATIVE: Final = _SCALARS | {list, dict}
@@ -44,7 +47,7 @@ def unpack(data: bytes) -> Any:
         ProtocolError: it is none, or holds an extension.
     """
     try:
-        return msgpack.unpackb(data, ext_hook=_refuse_extension, strict_map_key=False)
+        return msgpack.unpackb(data, ext_hook=_refuse_extension, strict_map_key=False, timestamp=_AS_FLOAT)
     except ProtocolError:
         raise
     except Exception as error:
@@ -156,11 +159,16 @@ def _unpack_value(data: bytes) -> Any:
     # Nothing re-enters the decoder: it takes 45 kB of the C stack each time, and a peer would choose how often.
     reading = _Reading()
     try:
-        value = msgpack.unpackb(data, ext_hook=reading.mark, list_hook=reading.array)
+        value = msgpack.unpackb(data, ext_hook=reading.mark, list_hook=reading.array, timestamp=_AS_FLOAT)
     except Exception:
         reading = _Reading()
         value = msgpack.unpackb(
-            data, ext_hook=reading.mark, list_hook=reading.array, object_pairs_hook=load_dict, strict_map_key=False
+            data,
+            ext_hook=reading.mark,
+            list_hook=reading.array,
+            object_pairs_hook=load_dict,
+            strict_map_key=False,
+            timestamp=_AS_FLOAT,
         )
     if reading.open_marks:
         raise ProtocolError("The message holds an extension where none may stand.")

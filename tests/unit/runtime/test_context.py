@@ -182,11 +182,15 @@ async def test_a_task_registered_in_a_thread_runs_on_the_loop_inside_the_call() 
 
 async def test_abort_raises_through_every_except_exception_and_keeps_the_very_error() -> None:
     ctx, reason = a_context(), LookupError("gone")
-    with pytest.raises(CallAborted) as left:
+
+    def careless() -> None:
         try:
             ctx.abort(reason)
         except Exception:
             pytest.fail("an ordinary handler caught it")
+
+    with pytest.raises(CallAborted) as left:
+        careless()
     assert left.value.reason is reason
     assert ctx.aborted is reason
 
