@@ -287,11 +287,13 @@ class Dispatcher:
             reply = pack_reply(Reply(work.call.sequence, *refused(error)))
             channel = source.keys.reply(work.call.caller)
         _log.error("dead letter: %s#%s %s, %s", source.serving.service.name, source.entrypoint, reason, detail)
-        await DEAD.run(
+        moved = await DEAD.run(
             self._link,
             [source.stream, source.keys.dead, channel],
             [GROUP, self._consumer, delivery.entry_id, delivery.delivery_count, letter, reply, MOST_DEAD_LETTERS],
         )
+        if moved and work is not None and work.kept_key is not None:
+            await self._link.send("SET", work.kept_key, reply, "PX", work.kept_ms)
 
 
 def _tail_key(work: Work) -> str:

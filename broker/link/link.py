@@ -157,6 +157,7 @@ class Link:
         try:
             async with asyncio.timeout(limit):
                 wire = await self._establish()
+                wire.on_push = self.on_push
                 await self._greet(wire)
                 self._wire = wire
                 for hook in self.on_open:

@@ -1,6 +1,9 @@
-"""Workers as processes of their own, on fakeredis and on a real server; each test or module under a prefix of its own."""
+"""Workers as processes of their own, on fakeredis and on a real server, under a prefix of their own."""
 
 import secrets
+import socket
+import subprocess
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -106,3 +109,52 @@ def server(redis_server: str) -> Iterator[redis.Redis]:
     """The real server, seen from outside."""
     with redis.Redis.from_url(redis_server, protocol=2) as client:
         yield client
+
+
+class LastingRedis:
+    """A real server that writes down what it does, and can crash and come back."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port: int = free.getsockname()[1]
+        self.url = f"redis://127.0.0.1:{self.port}"
+        settings = {"port": self.port, "bind": "127.0.0.1", "appendonly": "yes", "save": "", "dir": folder}
+        self._command = [
+            "redis-server",
+            *[text for key, value in settings.items() for text in (f"--{key}", str(value))],
+        ]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
+        give_up = time.monotonic() + 10
+        with redis.Redis.from_url(self.url, protocol=2) as client:
+            while True:
+                try:
+                    client.ping()
+                except redis.RedisError:
+                    assert time.monotonic() < give_up, "redis-server does not answer"
+                    time.sleep(0.01)
+                else:
+                    return
+
+    def crash(self) -> None:
+        """Kill it; what it had confirmed it has written."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+
+@pytest.fixture
+def lasting(redis_server: str, tmp_path: Path) -> Iterator[tuple[Place, LastingRedis]]:
+    """A place on a server of its own that survives crashes."""
+    (tmp_path / "redis").mkdir()
+    server = LastingRedis(tmp_path / "redis")
+    server.start()
+    try:
+        for place in _place(server.url, tmp_path, served=False):
+            place.probe()
+            yield place, server
+    finally:
+        server.crash()

@@ -43,7 +43,9 @@ async def test_exception_of_an_own_type_arrives_as_remote_error_with_its_name_an
 
 @pytest.mark.parametrize("kind", ["SystemExit", "KeyboardInterrupt", "StopIteration", "GeneratorExit"])
 @pytest.mark.parametrize("method", ["fail", "fail_in_thread"])
-async def test_exception_that_steers_the_interpreter_becomes_a_remote_error_and_the_worker_lives_on(services, kind, method):
+async def test_exception_that_steers_the_interpreter_becomes_a_remote_error_and_the_worker_lives_on(
+    services, kind, method
+):
     # Python itself turns a StopIteration that leaves a coroutine into a RuntimeError.
     lost = kind == "StopIteration" and method == "fail"
     with pytest.raises(RuntimeError if lost else RemoteError) as caught:

@@ -10,7 +10,7 @@ from client import CallTimeout, options, submit
 
 
 async def test_timeout_option_ends_the_wait_and_the_method(services, stage):
-    with pytest.raises(CallTimeout, match="probe.hold") as caught:
+    with pytest.raises(CallTimeout, match=r"probe\.hold") as caught:
         await options(services.probe, timeout=0.3).hold("by-option")
 
     assert isinstance(caught.value, TimeoutError)

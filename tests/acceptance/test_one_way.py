@@ -110,7 +110,11 @@ asyncio.run(main())
 
 async def test_submitted_call_survives_its_caller(services, stage):
     died = await asyncio.to_thread(
-        subprocess.run, [sys.executable, "-c", CALLER, stage.url, stage.prefix], cwd=ROOT, capture_output=True, text=True
+        subprocess.run,
+        [sys.executable, "-c", CALLER, stage.url, stage.prefix],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
     assert died.returncode == 1, died.stderr
     await stage.diary.says("holding orphan-gate")

@@ -111,7 +111,7 @@ class Workers:
     def __init__(self, url: str, prefix: str) -> None:
         self.url = url
         self.prefix = prefix
-        self._started: list[WorkerProcess] = []
+        self.started: list[WorkerProcess] = []
 
     def start(
         self, *arguments: str | Path, lease: str = "1s", environment: Mapping[str, str] | None = None
@@ -120,7 +120,7 @@ class Workers:
         worker = WorkerProcess(
             *arguments, "--broker", self.url, "--prefix", self.prefix, "--lease", lease, environment=environment
         )
-        self._started.append(worker)
+        self.started.append(worker)
         return worker
 
     def serve(self, *arguments: str | Path, lease: str = "1s") -> WorkerProcess:
@@ -130,12 +130,12 @@ class Workers:
         return worker
 
     def close(self) -> None:
-        for worker in self._started:
+        for worker in self.started:
             if worker.running:
                 # All at once, then one after the other: drains take their time.
                 worker.signal(signal.SIGCONT)
                 worker.signal(signal.SIGTERM)
-        for worker in self._started:
+        for worker in self.started:
             worker.close()
 
 

@@ -25,7 +25,7 @@ def write(line):
 
 async def opened(gate):
     path = Path(env.DIARY).with_name(gate)
-    while not path.exists():
+    while not path.exists():  # noqa: ASYNC110 -- another process opens it
         await asyncio.sleep(0.01)
 
 
@@ -43,6 +43,11 @@ class Default(WorkerEntrypoint):
 
     async def add(self, a: int, b: int) -> int:
         return a + b
+
+    async def add_here(self, a: int, b: int) -> tuple[int, int]:
+        # Long enough for the others to get their share.
+        await asyncio.sleep(0.001)
+        return a + b, os.getpid()
 
     async def echo(self, value):
         return value
@@ -169,6 +174,10 @@ class Default(WorkerEntrypoint):
             write(f"cancelled {gate} {self.ctx.cancelled}")
             raise
         write(f"passed {gate}")
+        return gate
+
+    async def hold_quietly(self, gate: str) -> str:
+        await opened(gate)
         return gate
 
     @policy(retries=0)
