@@ -14,7 +14,7 @@ from broker.embedded import EmbeddedBroker
 from broker.errors import BrokerUnavailable, ConfigurationError, RpcError
 from broker.link import Address
 from worker_runtime.config import ServiceConfig, Settings, load, plan
-from worker_runtime.exits import CHILD, Exit
+from worker_runtime.exits import CHILD, Exit, say
 from worker_runtime.pool import run_worker
 from worker_runtime.service import Service, load_object, load_service
 from worker_runtime.supervisor import supervise
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _fail(error: RpcError, code: Exit) -> int:
     for line in str(error).splitlines():
-        print(f"error: {line}", file=sys.stderr)
+        say(f"error: {line}", sys.stderr)
     return code
 
 
@@ -53,7 +53,7 @@ def _run(given: argparse.Namespace, arguments: list[str]) -> int:
         return _check(plan_, given)
     if given.embedded:
         with EmbeddedBroker() as broker:
-            print(f"embedded broker ({broker.kind}) at {broker.url}", flush=True)
+            say(f"embedded broker ({broker.kind}) at {broker.url}")
             return _serve(plan_, broker.url, arguments)
     return _serve(plan_, _url(given), arguments)
 

@@ -8,7 +8,7 @@ import os
 import signal
 
 from broker.link import Address
-from worker_runtime.exits import CHILD, Exit
+from worker_runtime.exits import CHILD, Exit, say
 from worker_runtime.worker import Plan, Worker
 
 _log = logging.getLogger("callyard.worker")
@@ -31,10 +31,7 @@ def run_worker(plan: Plan, address: Address) -> int:
 
 
 async def _serve(plan: Plan, address: Address) -> int:
-    signals: asyncio.Queue[int] = asyncio.Queue()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, signals.put_nowait, number)
+    signals = _signals()
     worker = Worker(plan, address)
     starting = asyncio.create_task(worker.start())
     stop = asyncio.create_task(signals.get())
@@ -44,7 +41,7 @@ async def _serve(plan: Plan, address: Address) -> int:
         await asyncio.wait([starting])
         return Exit.DRAINED
     starting.result()
-    print(ready_line(plan, address), flush=True)
+    say(ready_line(plan, address))
     failed = asyncio.create_task(worker.failed())
     orphaned = asyncio.create_task(_parent_gone())
     await asyncio.wait([stop, failed, orphaned], return_when=asyncio.FIRST_COMPLETED)
@@ -55,6 +52,24 @@ async def _serve(plan: Plan, address: Address) -> int:
         return Exit.CRASHED
     failed.cancel()
     return await _drain(worker, plan.settings.grace, signals)
+
+
+def _signals() -> asyncio.Queue[int]:
+    """What the operating system asks of this process from here on, until its very end.
+
+    A loop takes its own handlers away when it closes, and then a signal would kill a process that has
+    just ended well. These stay.
+    """
+    received: asyncio.Queue[int] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+
+    def on_signal(number: int, _frame: object) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(received.put_nowait, number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    return received
 
 
 async def _parent_gone() -> None:

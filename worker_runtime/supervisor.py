@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from worker_runtime.config import Settings
-from worker_runtime.exits import CHILD, Exit
+from worker_runtime.exits import CHILD, Exit, say
 
 _SOON: Final = 10.0
 """A process that ends within so many seconds crashed at its start."""
@@ -50,7 +50,7 @@ class Slot:
         self._crashes = self._crashes + 1 if time.monotonic() - self._started < _SOON else 0
         pause = backoff(self._crashes)
         self._not_before = time.monotonic() + pause
-        print(f"worker process {pid} ended with {code}; the next starts in {pause:.1f} s", file=sys.stderr, flush=True)
+        say(f"worker process {pid} ended with {code}; the next starts in {pause:.1f} s", sys.stderr)
         return code
 
 
@@ -100,7 +100,15 @@ def _drain(slots: Sequence[Slot], received: list[int], grace: float, wake: threa
         wake.wait(0.1)
         wake.clear()
     codes = [slot.process.returncode for slot in slots if slot.process is not None]
-    return max((Exit.CRASHED if code < 0 else code for code in codes), default=Exit.DRAINED)
+    return max((_outcome(code, received) for code in codes), default=Exit.DRAINED)
+
+
+def _outcome(code: int, received: Sequence[int]) -> int:
+    """The exit code that the end of one process means for all, once these signals were received."""
+    if -code in received:
+        # It was so young that it did not handle signals yet: it had begun nothing.
+        return Exit.DRAINED
+    return Exit.CRASHED if code < 0 else code
 
 
 def _stop(slots: Sequence[Slot]) -> None:
