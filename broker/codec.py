@@ -6,6 +6,7 @@ what users pass: every value arrives as what it was, or is refused with the path
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, Final, cast
 
@@ -34,6 +35,9 @@ _SMALLEST, _LARGEST = -(1 << 63), (1 << 64) - 1
 _SCALARS: Final = frozenset({type(None), bool, int, float, str, bytes, bytearray, memoryview})
 _NATIVE: Final = _SCALARS | {list, dict}
 
+Parts = Iterable[tuple[str, object]]
+"""What a value consists of: for each part its name in error messages, and the part."""
+
 
 def pack(value: object) -> bytes:
     """*value*, made of plain types only, as bytes."""
@@ -54,8 +58,8 @@ def unpack(data: bytes) -> Any:
         raise ProtocolError(f"The message cannot be read: {type(error).__name__}.") from error
 
 
-def encode(value: object, *, limit: int = DEFAULT_LIMIT) -> bytes:
-    """*value* as bytes.
+def encode(value: object, *, limit: int = DEFAULT_LIMIT, parts: Callable[[], Parts] | None = None) -> bytes:
+    """*value* as bytes. *parts* says what users call the parts of it; it is asked only when one cannot cross.
 
     Raises:
         DataCloneError: something in it cannot cross, or it is nested too deeply; the message
@@ -66,7 +70,7 @@ def encode(value: object, *, limit: int = DEFAULT_LIMIT) -> bytes:
         data = _pack_value(value)
         too_deep = len(data) > DEEPEST and _too_deep(value)
     except Exception as error:  # fields of dataclasses and time zones run the sender's code
-        raise _explain(value, error) from error
+        raise _explain(parts() if parts else [("", value)], error) from error
     if len(data) > limit:
         raise PayloadTooLarge(
             f"The value takes {len(data)} bytes; a message may have {limit}. "
@@ -212,9 +216,9 @@ def _too_deep_error() -> DataCloneError:
     return DataCloneError(f"Could not serialize the value: it is nested more than {DEEPEST} levels deep.")
 
 
-def _explain(value: object, error: Exception) -> DataCloneError:
+def _explain(parts: Parts, error: Exception) -> DataCloneError:
     try:
-        found = _find(value, "", [])
+        found = next((found for name, part in parts if (found := _find(part, name, []))), None)
     except RecursionError:
         found = None
     return found or DataCloneError(f"Could not serialize the value: {error}.")

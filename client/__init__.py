@@ -4,10 +4,12 @@ A stub from `connect` and a binding on a worker's `env` are the same thing and b
 """
 
 from broker.errors import (
+    AuthenticationFailed,
     BrokerUnavailable,
     CallAbandoned,
     CallCancelled,
     CallTimeout,
+    ConfigurationError,
     DataCloneError,
     InvalidArguments,
     MethodNotFound,
@@ -21,18 +23,22 @@ from broker.errors import (
     StubBroken,
     StubDisposed,
 )
+from broker.names import InvalidName
 from client.blocking import connect_blocking, read
 from client.services import Services, connect
 from client.stub import Call, Member, Stub, options, submit
 
 __all__ = [
+    "AuthenticationFailed",
     "BrokerUnavailable",
     "Call",
     "CallAbandoned",
     "CallCancelled",
     "CallTimeout",
+    "ConfigurationError",
     "DataCloneError",
     "InvalidArguments",
+    "InvalidName",
     "Member",
     "MethodNotFound",
     "Overloaded",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from itertools import count
 from typing import Any, Final
 
@@ -276,4 +276,9 @@ def encode_arguments(args: tuple[Any, ...], kwargs: dict[str, Any], limit: int) 
         DataCloneError: an argument cannot cross; the message names which.
         PayloadTooLarge: they are larger than *limit* together.
     """
-    return encode([list(args), kwargs], limit=limit)
+
+    def named() -> Iterator[tuple[str, Any]]:
+        yield from ((f"argument {place}", value) for place, value in enumerate(args, 1))
+        yield from ((f"argument {name!r}", value) for name, value in kwargs.items())
+
+    return encode([list(args), kwargs], limit=limit, parts=named)
