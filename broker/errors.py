@@ -112,6 +112,12 @@ class InvalidArguments(RpcError, TypeError):
     executed: Executed = "no"
 
 
+class IdempotencyConflict(RpcError, ValueError):
+    """Raised when an idempotency key was used before with other arguments; nothing was executed."""
+
+    executed: Executed = "no"
+
+
 class DataCloneError(RpcError, TypeError):
     """Raised when a value cannot be sent, because no exact copy of it could arrive."""
 

@@ -44,7 +44,7 @@ _REFUSALS: dict[str, type[RpcError]] = {
         errors.RpcError, errors.CallTimeout, errors.CallAbandoned, errors.CallCancelled, errors.Overloaded,
         errors.ServiceUnavailable, errors.BrokerUnavailable, errors.AuthenticationFailed, errors.MethodNotFound,
         errors.ReservedMethod, errors.InvalidArguments, errors.DataCloneError, errors.PayloadTooLarge,
-        errors.ProtocolError, errors.StubDisposed, errors.StubBroken,
+        errors.ProtocolError, errors.StubDisposed, errors.StubBroken, errors.IdempotencyConflict,
     )
 }  # fmt: skip
 

@@ -46,6 +46,14 @@ class ServiceKeys:
         """Marks the call `CALLER.SEQUENCE` as answered while its `waitUntil` tasks still run."""
         return self._key("tail", call)
 
+    def once(self, entrypoint: str, method: str, key: str) -> str:
+        """What became of the calls of one method that have this idempotency key."""
+        return self._key("once", f"{entrypoint}.{method}", key)
+
+    def sweep(self, entrypoint: str) -> str:
+        """Marks that the fleet has just found nothing to take over in the entrypoint's stream."""
+        return self._key("sweep", entrypoint)
+
     def worker(self, worker: str) -> str:
         """What a worker says of itself, for people and dashboards."""
         return self._key("worker", worker)
@@ -59,6 +67,11 @@ class ServiceKeys:
     def meta(self) -> str:
         """Hash of what live workers offer."""
         return self._key("meta")
+
+    @property
+    def versions(self) -> str:
+        """Hash of the methods that live workers have, by version of their code."""
+        return self._key("versions")
 
     @property
     def control(self) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from broker.codec import decode, encode
+from broker.codec import decode, encode, pack, unpack
 from broker.errors import RpcError
 from broker.keys import ServiceKeys
 from broker.link import Link
@@ -34,6 +35,52 @@ async def publish_offers(link: Link, keys: ServiceKeys, offers: Mapping[str, Off
     renewed = link.send("PEXPIRE", keys.meta, META_TTL_MS)
     await stored
     await renewed
+
+
+async def publish_version(link: Link, keys: ServiceKeys, methods: Mapping[str, Collection[str]], now_ms: int) -> None:
+    """Say which *methods* this worker has by entrypoint, beside what workers of other versions say.
+
+    Raises:
+        RpcError: Redis refused it or is away.
+    """
+    flat: list[bytes] = await link.send("HGETALL", keys.versions)
+    outdated = [field for field, value in zip(flat[::2], flat[1::2], strict=True) if not _current(value, now_ms)]
+    if outdated:
+        await link.send("HDEL", keys.versions, *outdated)
+    fields: list[str | bytes] = []
+    for entrypoint, known in methods.items():
+        names = sorted(known)
+        digest = hashlib.sha256("\0".join(names).encode()).hexdigest()[:16]
+        fields += (f"{entrypoint}:{digest}", pack([now_ms + META_TTL_MS, names]))
+    stored = link.send("HSET", keys.versions, *fields)
+    renewed = link.send("PEXPIRE", keys.versions, META_TTL_MS)
+    await stored
+    await renewed
+
+
+async def read_versions(link: Link, keys: ServiceKeys, entrypoint: str, now_ms: int) -> list[frozenset[str]]:
+    """The methods that live workers have for *entrypoint*, one set for each version of the code.
+
+    Raises:
+        RpcError: Redis refused it or is away.
+    """
+    flat: list[bytes] = await link.send("HGETALL", keys.versions)
+    fields = zip(flat[::2], flat[1::2], strict=True)
+    wanted = f"{entrypoint}:".encode()
+    return [
+        frozenset(unpack(value)[1]) for field, value in fields if field.startswith(wanted) and _current(value, now_ms)
+    ]
+
+
+def _current(value: bytes, now_ms: int) -> bool:
+    try:
+        match unpack(value):
+            case [int(expires), list()]:
+                return expires > now_ms
+            case _:
+                return False
+    except RpcError:
+        return False
 
 
 async def read_offers(link: Link, keys: ServiceKeys) -> dict[str, Offer]:

@@ -47,7 +47,7 @@ class Caller:
         self._keys: dict[str, ServiceKeys] = {}
         self._producers: dict[tuple[str, str], Producer] = {}
         self._reading = Link(address, name=f"callyard-replies-{self.id}", resend=False, silence=BLOCK_MS / 1000 + 10)
-        self._replies = ReplyReader(commands, self._reading, self._deliver)
+        self._replies = ReplyReader(commands, self._reading, self._deliver, self._verify)
         self._reading.on_open.append(self._replies.identify)
         self._timed: asyncio.Task[None] | None = None
         self._reader_opening: asyncio.Task[None] | None = None
@@ -67,6 +67,7 @@ class Caller:
         """Close the reply channels; calls still open fail with `CallCancelled`."""
         self._closed = True
         for call in list(self._open.values()):
+            self._tell(call)
             self._finish(call, CallCancelled(f"{call.name}: the caller was closed before the answer came."))
         for task in (self._timed, self._reader_opening):
             if task is not None:
@@ -219,6 +220,10 @@ class Caller:
     async def _came_back(self) -> None:
         await self._learn_time(self.commands.send_now)
         await self._replies.reopen()
+        self._verify()
+
+    def _verify(self) -> None:
+        """Find out which calls Redis forgot, and send them again."""
         for producer in self._producers.values():
             producer.verify()
 

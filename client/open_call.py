@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from broker.envelope import pack_call, unpack_call
+
 if TYPE_CHECKING:
     from client.producer import Producer
 
@@ -41,3 +43,8 @@ class OpenCall:
         self.accepted = False
         """Whether Redis is known to hold the entry."""
         self.timer: asyncio.TimerHandle | None = None
+
+    def mark_again(self) -> None:
+        """Note in the entry that it is sent a second time although Redis had taken it once."""
+        call = unpack_call(self.entry)
+        self.entry = pack_call(call._replace(options={**call.options, "again": True}))

@@ -155,7 +155,12 @@ class Producer:
         self._sent = number
         forgotten = sorted(sequence for sequence in self.open if sequence > number)
         unsent = {call.sequence for call in self._unsent}
-        self._send_all([self.open[sequence] for sequence in forgotten if sequence not in unsent])
+        calls = [self.open[sequence] for sequence in forgotten if sequence not in unsent]
+        for call in calls:
+            if call.accepted:
+                # It may have run before Redis forgot it: a method that must not run twice wants to know.
+                call.mark_again()
+        self._send_all(calls)
 
     def _refuse(self, calls: Iterable[OpenCall], error: RpcError) -> None:
         for call in calls:

@@ -12,8 +12,8 @@ from broker.link import Link, ReplyError, Script
 
 CHANNEL: Final = Script("channel")
 
-CHANNEL_TTL_MS: Final = 30_000
-"""How long a reply channel outlives its caller: two default leases."""
+CHANNEL_TTL_MS: Final = 20_000
+"""How long a reply channel outlives its caller; workers see that it is gone well within two default leases."""
 RENEW_SECONDS: Final = 5.0
 BLOCK_MS: Final = 5_000
 FLOOR_SECONDS: Final = 0.002
@@ -26,13 +26,18 @@ _log = logging.getLogger(__name__)
 class ReplyReader:
     """Keeps the reply channels of one caller open, reads them and hands each entry to *deliver*.
 
+    *forgotten* is called when Redis turns out to have lost a channel that was open.
+
     Entries are read once and trimmed; what was trimmed without being delivered is nothing.
     """
 
-    def __init__(self, commands: Link, reader: Link, deliver: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, commands: Link, reader: Link, deliver: Callable[[bytes], None], forgotten: Callable[[], None]
+    ) -> None:
         self._commands = commands
         self._reader = reader
         self._deliver = deliver
+        self._forgotten = forgotten
         self._positions: dict[str, bytes] = {}
         self._added = asyncio.Event()
         self._blocked = False
@@ -78,7 +83,11 @@ class ReplyReader:
             await asyncio.sleep(RENEW_SECONDS)
             if self._commands.connected:
                 for channel in self._positions:
-                    self._open(channel)
+                    CHANNEL.run(self._commands, [channel], [CHANNEL_TTL_MS]).add_done_callback(self._renewed)
+
+    def _renewed(self, done: asyncio.Future[int]) -> None:
+        if not done.cancelled() and done.exception() is None and done.result() == 1:
+            self._forgotten()
 
     async def _read_forever(self) -> None:
         loop = asyncio.get_running_loop()

@@ -28,6 +28,9 @@ from client.open_call import OpenCall
 DEEPEST_PATH: Final = 64
 """Names in one path at most, as upstream."""
 
+LONGEST_KEY: Final = 256
+"""Characters of an idempotency key at most."""
+
 _Handle = TypeVar("_Handle")
 
 enclosing_deadline: ContextVar[float] = ContextVar("enclosing_deadline", default=math.inf)
@@ -244,6 +247,7 @@ def options(
 
     Raises:
         TypeError: *stub* is neither a stub nor a member of one.
+        ValueError: *idempotency_key* is empty or too long.
     """
     given: dict[str, Any] = {
         "timeout": timeout,
@@ -251,6 +255,8 @@ def options(
         "retries": retries,
         "keep_result": keep_result,
     }
+    if idempotency_key is not None and not 0 < len(idempotency_key) <= LONGEST_KEY:
+        raise ValueError(f"An idempotency key is text of 1 to {LONGEST_KEY} characters.")
     if isinstance(stub, Member):
         inner, path = split(stub)
         return cast("_Handle", Member(options(inner, **given), path))

@@ -88,6 +88,15 @@ class Context:
         self._ended = False
 
     @property
+    def fencing_token(self) -> int:
+        """Higher for each worker that this call was handed to.
+
+        Write it with `call_id` wherever the method writes, and let the other side refuse what comes
+        with the same ID and a lower token: that is a former worker which does not know yet.
+        """
+        return self.attempt
+
+    @property
     def deadline(self) -> datetime | None:
         """The moment (aware) after which nobody waits for the answer any more."""
         return None if self._expires is None else datetime.fromtimestamp(self._expires, UTC)

@@ -8,6 +8,9 @@ from broker.envelope import Call
 from broker.keys import ServiceKeys
 from worker_runtime.serving import Serving
 
+Key = tuple[bytes, int]
+"""The fence of a delivery as this process knows it: entry ID and delivery count."""
+
 
 class Source(NamedTuple):
     """A call stream that this worker reads: which entrypoint of which service its entries are for."""
@@ -30,12 +33,27 @@ class Delivery(NamedTuple):
     delivery_count: int
     value: bytes
 
+    @property
+    def key(self) -> Key:
+        """What tells it from every other delivery to this process."""
+        return self.entry_id, self.delivery_count
+
 
 class Work(NamedTuple):
     """A delivery whose call could be read."""
 
     delivery: Delivery
     call: Call
+
+    @property
+    def channel(self) -> str:
+        """The reply channel of the caller."""
+        return self.delivery.source.keys.reply(self.call.caller)
+
+    @property
+    def oneway(self) -> bool:
+        """Whether nobody waits for a reply."""
+        return bool(self.call.options.get("oneway"))
 
     @property
     def kept_key(self) -> str | None:
@@ -47,3 +65,13 @@ class Work(NamedTuple):
         """How long the outcome is kept."""
         keep: Any = self.call.options.get("keep", 0)
         return max(1, keep) if isinstance(keep, int) else 1
+
+    @property
+    def tail_key(self) -> str:
+        """What marks the call as answered while its `waitUntil` tasks still run."""
+        return self.delivery.source.keys.tail(self.call.id)
+
+
+def value_of(fields: Any) -> bytes:
+    """The one value of an entry; anything else is no call, and the empty value cannot be read as one."""
+    return fields[1] if isinstance(fields, list) and len(fields) == 2 and fields[0] == b"m" else b""  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]

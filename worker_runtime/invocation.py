@@ -37,8 +37,8 @@ class Invocation:
     """A call that runs here: what its code sees, and what the runtime needs to end it."""
 
     __slots__ = (
-        "cancelled_because", "claimed", "ctx", "env", "expires", "lost", "method", "replied", "settling", "task",
-        "work",
+        "cancelled_because", "claimed", "ctx", "env", "expires", "held_until", "lost", "method", "replied", "settling",
+        "task", "ticket", "work",
     )  # fmt: skip
 
     def __init__(self, work: Work, method: Method, ctx: Context, env: Any, claimed: float, expires: float) -> None:
@@ -50,6 +50,10 @@ class Invocation:
         """Seconds of the event loop's clock at which the method is cancelled."""
         self.claimed = claimed
         """When Redis last heard that the call is still worked on; seconds of the event loop's clock."""
+        self.held_until = expires
+        """Until when the lease of its entry is renewed; seconds of the event loop's clock."""
+        self.ticket: Any = None
+        """Its right to run under an idempotency key, if it has one."""
         self.task: asyncio.Task[None] | None = None
         self.cancelled_because: RpcError | None = None
         self.lost = False
@@ -131,7 +135,12 @@ async def run(invocation: Invocation, serving: Serving, threads: Executor) -> Ou
         if invocation.ctx.aborted is not None:
             raise invocation.ctx.aborted
     except BaseException as error:
-        return _raised(invocation, error, traceback=serving.settings.traceback)
+        try:
+            return _raised(invocation, error, traceback=serving.settings.traceback)
+        except Exception:
+            # Its class has code of its own that fails when it is looked at.
+            name = type(error).__name__
+            return Outcome(RAISED, encode(failures.dump(RuntimeError(f"{name}, which cannot be described"))))
     return _returned(invocation, value, limit)
 
 

@@ -1,59 +1,125 @@
-"""Leases: telling Redis which calls are still worked on, and ending those past their deadline."""
+"""Leases: telling Redis which calls this process still has in its hands, from a thread of its own.
+
+The thread has its own event loop and its own connection, so a method that blocks the worker's
+loop keeps its call all the same. Short calls cost nothing: a lease is renewed when a third of it
+is over, and the connection is made when that happens for the first time.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import threading
+import time
 from collections import defaultdict
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from broker.errors import RpcError
 from broker.keys import GROUP
-from broker.link import Link, Script
-from worker_runtime.dispatcher import Dispatcher
-from worker_runtime.invocation import Invocation, timed_out
+from broker.link import Address, Link, Script
+from worker_runtime.claims import Held
 
 RENEW: Final = Script("renew")
+
+SLOWEST_TICK: Final = 0.25
+CONNECT_SECONDS: Final = 5.0
+LARGEST_BATCH: Final = 500
+"""Most leases renewed in one run of the script."""
 
 _log = logging.getLogger("callyard.worker")
 
 
 class Leases:
-    """Looks over the running calls a few times per lease, so that short calls cost nothing."""
+    """Renews the leases of what *held* gives, and tells *lost* (on the worker's loop) what is another worker's now.
 
-    def __init__(self, link: Link, consumer: str, dispatcher: Dispatcher, lease: float) -> None:
-        self._link = link
+    *tick* is called in the thread a few times per lease: a place for looking after the loop from outside.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        consumer: str,
+        lease: float,
+        held: Callable[[], Iterable[Held]],
+        lost: Callable[[Held], None],
+        tick: Callable[[], None],
+    ) -> None:
         self._consumer = consumer
-        self._dispatcher = dispatcher
         self._lease = lease
-        self._tick = min(0.25, lease / 6)
+        self._held = held
+        self._lost = lost
+        self._tick = tick
+        self._link_address = address
+        self._link: Link | None = None
+        self._workers_loop: asyncio.AbstractEventLoop | None = None
+        self._own_loop: asyncio.AbstractEventLoop | None = None
+        self._stopped: asyncio.Event | None = None
+        self._thread = threading.Thread(target=self._run, name="callyard-leases", daemon=True)
 
-    async def run(self) -> None:
-        """Renew and expire until cancelled."""
-        while True:
-            await asyncio.sleep(self._tick)
-            now = asyncio.get_running_loop().time()
-            due: dict[str, list[Invocation]] = defaultdict(list)
-            for invocation in list(self._dispatcher.running.values()):
-                if now >= invocation.expires:
-                    invocation.cancel(timed_out(invocation.method.name))
-                if now - invocation.claimed > self._lease / 3:
-                    due[invocation.work.delivery.source.stream].append(invocation)
-            for stream, invocations in due.items():
-                await self._renew(stream, invocations, now)
+    def start(self) -> None:
+        """Renew from now on; call on the worker's event loop."""
+        self._workers_loop = asyncio.get_running_loop()
+        self._thread.start()
 
-    async def _renew(self, stream: str, invocations: list[Invocation], now: float) -> None:
-        arguments: list[str | int | bytes] = [GROUP, self._consumer]
-        for invocation in invocations:
-            arguments += (invocation.work.delivery.entry_id, invocation.work.delivery.delivery_count)
-        try:
-            lost = set(await RENEW.run(self._link, [stream], arguments))
-        except RpcError as error:
-            _log.warning("cannot renew %d leases: %s", len(invocations), error)
+    async def stop(self) -> None:
+        """Renew nothing more; when this returns the thread has ended, or is about to."""
+        own, stopped = self._own_loop, self._stopped
+        if own is None or stopped is None or not self._thread.is_alive():
             return
-        for invocation in invocations:
-            delivery = invocation.work.delivery
-            if delivery.entry_id not in lost:
-                invocation.claimed = now
-            elif (delivery.entry_id, delivery.delivery_count) in self._dispatcher.running and not invocation.settling:
-                self._dispatcher.lose(invocation)
+        own.call_soon_threadsafe(stopped.set)
+        await asyncio.to_thread(self._thread.join, 2.0)
+
+    def _run(self) -> None:
+        asyncio.run(self._renew_forever())
+
+    async def _renew_forever(self) -> None:
+        self._stopped = asyncio.Event()
+        self._own_loop = asyncio.get_running_loop()
+        tick = min(SLOWEST_TICK, self._lease / 6)
+        while not self._stopped.is_set():
+            self._tick()
+            try:
+                await self._renew_due(time.monotonic())
+            except RpcError as error:
+                _log.warning("cannot renew leases: %s", error)
+            try:
+                await asyncio.wait_for(self._stopped.wait(), tick)
+            except TimeoutError:
+                continue
+        if self._link is not None:
+            await self._link.close()
+
+    async def _renew_due(self, now: float) -> None:
+        due: dict[str, list[Held]] = defaultdict(list)
+        for held in self._held():
+            if held.held_until >= now > held.claimed + self._lease / 3 and not held.lost:
+                due[held.work.delivery.source.stream].append(held)
+        if due:
+            link = await self._connected()
+            for stream, batch in due.items():
+                for start in range(0, len(batch), LARGEST_BATCH):
+                    await self._renew(link, stream, batch[start : start + LARGEST_BATCH], now)
+
+    async def _connected(self) -> Link:
+        if self._link is None:
+            link = Link(self._link_address, name=f"callyard-leases-{self._consumer}", resend=False)
+            await link.open(CONNECT_SECONDS)
+            self._link = link
+        return self._link
+
+    async def _renew(self, link: Link, stream: str, batch: list[Held], now: float) -> None:
+        arguments: list[str | int | bytes] = [GROUP, self._consumer]
+        for held in batch:
+            arguments += held.work.delivery.key
+        lost = set(await RENEW.run(link, [stream], arguments))
+        for held in batch:
+            if held.work.delivery.entry_id not in lost:
+                held.claimed = now
+            elif self._workers_loop is not None:
+                # Whether it has merely ended meanwhile is known there.
+                self._workers_loop.call_soon_threadsafe(self._check_lost, held)
+
+    def _check_lost(self, held: Held) -> None:
+        if any(held is other for other in self._held()):
+            self._lost(held)

@@ -11,6 +11,9 @@ from typing import Any, Final, TypeVar
 
 from broker.errors import ConfigurationError
 
+LONGEST_PAUSE: Final = 300.0
+"""Seconds that a call waits between two deliveries at most."""
+
 _MARK: Final = "__callyard_policy__"
 _Target = TypeVar("_Target")
 
@@ -25,6 +28,7 @@ class Policy:
         concurrency: Calls of the method that one process runs at a time.
         detached: Whether the method runs to its end although its caller went away.
         inline: Whether a plain `def` runs on the event loop instead of in a thread.
+        backoff: Seconds before the second delivery is run, doubled for each further one.
     """
 
     retries: int | None = None
@@ -32,6 +36,13 @@ class Policy:
     concurrency: int | None = None
     detached: bool | None = None
     inline: bool | None = None
+    backoff: float | None = None
+
+    def pause(self, delivery_count: int) -> float:
+        """Seconds to wait before this delivery is run, at most `LONGEST_PAUSE`."""
+        if self.backoff is None or delivery_count < 2:
+            return 0.0
+        return min(LONGEST_PAUSE, self.backoff * 2.0 ** min(delivery_count - 2, 20))
 
     def over(self, base: Policy) -> Policy:
         """This policy, with what it leaves open taken from *base*."""
@@ -54,6 +65,7 @@ def policy(
     concurrency: int | None = None,
     detached: bool | None = None,
     inline: bool | None = None,
+    backoff: float | timedelta | None = None,
 ) -> Callable[[_Target], _Target]:
     """Decorate a method, a property or a whole class with what it asks of the runtime.
 
@@ -69,6 +81,7 @@ def policy(
         concurrency: Calls of it that one process runs at a time.
         detached: Whether it runs to its end although its caller went away.
         inline: Whether a plain `def` runs on the event loop instead of in a thread.
+        backoff: Seconds (or a `timedelta`) before it is run again after a worker was lost, doubled each time.
 
     Raises:
         ConfigurationError: A value makes no sense, or the target can have no policy.
@@ -77,7 +90,7 @@ def policy(
     _check_count("concurrency", concurrency, least=1)
     _check_flag("detached", detached)
     _check_flag("inline", inline)
-    asked = Policy(retries, _seconds(timeout), concurrency, detached, inline)
+    asked = Policy(retries, _seconds("timeout", timeout), concurrency, detached, inline, _seconds("backoff", backoff))
 
     def decorate(target: _Target) -> _Target:
         marked = _function_of(target)
@@ -105,14 +118,12 @@ def _function_of(target: object) -> Any:
     return target
 
 
-def _seconds(timeout: float | timedelta | None) -> float | None:
-    if timeout is None:
+def _seconds(key: str, given: float | timedelta | None) -> float | None:
+    if given is None:
         return None
-    seconds: Any = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+    seconds: Any = given.total_seconds() if isinstance(given, timedelta) else given
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
-        raise ConfigurationError(
-            f"@policy(timeout={timeout!r}): the timeout must be a number of seconds above 0.", key="timeout"
-        )
+        raise ConfigurationError(f"@policy({key}={given!r}): the {key} must be a number of seconds above 0.", key=key)
     return float(seconds)
 
 

@@ -32,6 +32,7 @@ class Service:
         name: The name that callers use.
         entrypoints: The classes by the name that callers use; the default one is `Default`.
         methods: The prepared methods and properties of each entrypoint.
+        names: What callers may reach of each entrypoint, `fetch` included.
         handlers: The prepared `fetch` of each entrypoint that has one.
     """
 
@@ -39,6 +40,7 @@ class Service:
     entrypoints: Mapping[str, type[WorkerEntrypoint]]
     methods: Mapping[str, Mapping[str, Method]] = field(init=False)
     handlers: Mapping[str, Method] = field(init=False)
+    names: Mapping[str, frozenset[str]] = field(init=False)
 
     def __post_init__(self) -> None:
         check_service(self.name)
@@ -47,7 +49,10 @@ class Service:
             _check_constructor(cls)
         methods = {name: {n: prepare(cls, n) for n in visible_names(cls)} for name, cls in self.entrypoints.items()}
         object.__setattr__(self, "methods", methods)
-        object.__setattr__(self, "handlers", dict(_handlers(self.entrypoints)))
+        handlers = dict(_handlers(self.entrypoints))
+        object.__setattr__(self, "handlers", handlers)
+        names = {name: frozenset({*methods[name], *(["fetch"] if name in handlers else [])}) for name in methods}
+        object.__setattr__(self, "names", names)
 
     def entrypoint(self, name: str) -> type[WorkerEntrypoint]:
         """The class of the entrypoint *name*.

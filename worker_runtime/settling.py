@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from broker.errors import RpcError
@@ -20,14 +20,21 @@ LARGEST_BATCH: Final = 250
 _log = logging.getLogger("callyard.worker")
 
 
+class Store(NamedTuple):
+    """A key that is written in the same step, or deleted (`ttl_ms` 0)."""
+
+    key: str
+    value: bytes
+    ttl_ms: int
+
+
 class Settlement(NamedTuple):
-    """What is to happen to one delivery: a reply (or none), and whether its entry is done."""
+    """What is to happen to one delivery: a reply (or none), whether its entry is done, what is stored."""
 
     delivery: Delivery
     reply: bytes
     acknowledge: bool
-    kept_key: str | None = None
-    kept_ms: int = 1
+    stores: Sequence[Store] = ()
 
 
 class Settler:
@@ -66,12 +73,10 @@ class Settler:
     def _send(self, stream: str, channel: str, batch: list[Settlement]) -> None:
         keys = [stream, channel]
         arguments: list[str | int | bytes] = [GROUP, self._consumer]
-        for delivery, reply, acknowledge, kept_key, kept_ms in batch:
-            kept = 0
-            if kept_key is not None:
-                keys.append(kept_key)
-                kept = len(keys)
-            arguments += (delivery.entry_id, delivery.delivery_count, int(acknowledge), reply, kept, kept_ms)
+        for delivery, reply, acknowledge, stores in batch:
+            arguments += (delivery.entry_id, delivery.delivery_count, int(acknowledge), reply, len(stores))
+            if stores:
+                append_stores(stores, keys, arguments)
         sent = SETTLE.run(self._link, keys, arguments)
         self._under_way.add(sent)
         sent.add_done_callback(lambda done: self._answered(batch, done))
@@ -90,3 +95,10 @@ class Settler:
         for settlement in batch if fenced else ():
             if settlement.delivery.entry_id in fenced:
                 self._fenced(settlement.delivery)
+
+
+def append_stores(stores: Sequence[Store], keys: list[str], arguments: list[str | int | bytes]) -> None:
+    """Append *stores* to the keys and arguments of a script that takes them."""
+    for key, value, ttl_ms in stores:
+        keys.append(key)
+        arguments += (len(keys), value, ttl_ms)

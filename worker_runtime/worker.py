@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from broker.codec import unpack
+from broker.codec import pack, unpack
 from broker.errors import ConfigurationError, RpcError
 from broker.keys import GROUP, ServiceKeys
 from broker.link import Address, Link, Script
-from broker.registry import publish_offers
+from broker.registry import publish_offers, publish_version
 from client.caller import Caller
 from worker_runtime.bindings import Exports, build_env
 from worker_runtime.config import ServiceConfig, Settings
@@ -25,11 +25,18 @@ from worker_runtime.dispatcher import Dispatcher
 from worker_runtime.leases import Leases
 from worker_runtime.service import Service
 from worker_runtime.serving import Serving
+from worker_runtime.sweeper import Sweeper
+from worker_runtime.watchdog import Watchdog
 
 RETIRE: Final = Script("retire")
 
 OFFER_SECONDS: Final = 5.0
 CARD_TTL_MS: Final = 30_000
+_LONG_OUTAGE_SECONDS: Final = 10.0
+_COMING_BACK_SECONDS: Final = 2.5
+"""What callers need at most to connect again once Redis is back, by their pauses between tries."""
+_SILENT_SECONDS: Final = 30.0
+"""A read takes two seconds at most; one that takes so long is not coming back."""
 FORGOTTEN_MS: Final = 3_600_000
 """Idle time after which a consumer with nothing pending is removed."""
 
@@ -65,7 +72,13 @@ class Worker:
         block = LONGEST_BLOCK_MS / 1000
         self._reading = Link(address, name=f"callyard-reader-{self.name}", resend=False, silence=block + 10)
         self._caller = Caller(address, self._commands, prefix=settings.prefix, limit=settings.max_message_bytes)
-        self._dispatcher = Dispatcher(self._commands, self.name, self._caller.clock, concurrency=settings.concurrency)
+        self._dispatcher = Dispatcher(
+            self._commands,
+            self.name,
+            self._caller.clock,
+            concurrency=settings.concurrency,
+            services=[service.name for service, _ in plan.services],
+        )
         self._servings = [self._serving(service, config) for service, config in plan.services]
         sources = [
             Source(serving, entrypoint, serving.keys.calls(entrypoint))
@@ -74,9 +87,15 @@ class Worker:
         ]
         self._sources = sources
         self._offers: list[Mapping[str, Any]] = [serving.service.describe() for serving in self._servings]
-        self._consumer = Consumer(self._commands, self._reading, self.name, sources, self._dispatcher)
+        self._sweeper = Sweeper(self._commands, self.name, self._caller.clock, sources, self._dispatcher)
+        self._consumer = Consumer(
+            self._commands, self._reading, self.name, sources, self._dispatcher, self._sweeper.hold_off
+        )
+        self._consumer.swept = lambda: self._sweeper.waiting
+        claims = self._dispatcher.claims
+        self._watchdog = Watchdog(claims.held)
         lease = min(config.settings.lease for _, config in plan.services)
-        self._leases = Leases(self._commands, self.name, self._dispatcher, lease)
+        self._leases = Leases(address, self.name, lease, claims.held, self._dispatcher.lose, self._watchdog.look)
         self._control = Link(address, name=f"callyard-control-{self.name}", resend=False, silence=3600)
         self._control.on_open.append(self._subscribe)
         self._control.on_push = self._controlled
@@ -100,10 +119,15 @@ class Worker:
         except BaseException:
             await self._disconnect()
             raise
+        self._commands.on_open.append(self._let_callers_come_back)
         self._reader = asyncio.create_task(self._consumer.run(), name="consumer")
+        self._leases.start()
         self._tasks = [
-            asyncio.create_task(self._leases.run(), name="leases"),
+            asyncio.create_task(self._dispatcher.watch(self._watchdog.beat), name="deadlines"),
+            asyncio.create_task(self._dispatcher.watch_callers(), name="callers"),
+            asyncio.create_task(self._sweeper.run(), name="sweeper"),
             asyncio.create_task(self._keep_offering(), name="offers"),
+            asyncio.create_task(self._keep_reading(), name="progress"),
         ]
 
     async def failed(self) -> None:
@@ -119,13 +143,18 @@ class Worker:
         Whether all of them ended; what did not was given back to other workers.
         """
         self._consumer.stop()
+        sweeper = next((task for task in self._tasks if task.get_name() == "sweeper"), None)
+        if sweeper is not None:
+            sweeper.cancel()
         if self._reader is not None:
             await asyncio.wait([self._reader], timeout=LONGEST_BLOCK_MS / 1000 + 1)
         drained = await self._dispatcher.drain(grace)
         if not drained:
             await self._dispatcher.abandon()
+            await self._call_sweepers()
         for task in self._tasks:
             task.cancel()
+        await self._leases.stop()
         if drained and self._commands.connected:
             await self._retire()
         await self._disconnect()
@@ -158,11 +187,40 @@ class Worker:
                 match told:
                     case [1, "cancel", str(caller), int(sequence)]:
                         self._dispatcher.cancel(caller, sequence)
+                    case [1, "sweep"]:
+                        self._sweeper.wake()
                     case _:
                         # From a version that knows more; nothing depends on it.
                         return
             case _:
                 return
+
+    async def _let_callers_come_back(self) -> None:
+        """Hold replies back after a long outage: the channels of callers lapsed, and are made anew by them."""
+        if self._commands.outage > _LONG_OUTAGE_SECONDS:
+            await asyncio.sleep(_COMING_BACK_SECONDS)
+
+    async def _call_sweepers(self) -> None:
+        """Tell the other workers that something was given back; they would find it by themselves, but later."""
+        if self._commands.connected:
+            told = [self._commands.send("PUBLISH", s.keys.control, pack([1, "sweep"])) for s in self._servings]
+            await asyncio.wait(told, timeout=1)
+
+    async def _keep_reading(self) -> None:
+        """See to it that calls are being read: a reader that hears nothing gets a new connection, then ends the worker.
+
+        Raises:
+            RuntimeError: nothing helped.
+        """
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(1)
+            silent = loop.time() - self._consumer.beat if self._reading.connected else 0.0
+            if silent > 2 * _SILENT_SECONDS:
+                raise RuntimeError(f"no calls could be read for {silent:.0f} s")
+            if _SILENT_SECONDS < silent < _SILENT_SECONDS + 2:
+                _log.error("no answer to a read for %.0f s: making a new connection", silent)
+                self._reading.reset()
 
     async def _keep_offering(self) -> None:
         while True:
@@ -175,10 +233,12 @@ class Worker:
     async def _offer(self) -> None:
         for serving, offers in zip(self._servings, self._offers, strict=True):
             await publish_offers(self._commands, serving.keys, offers, backlog=serving.settings.backlog)
+            now = self._caller.clock.at(asyncio.get_running_loop().time())
+            await publish_version(self._commands, serving.keys, serving.service.names, now)
             card = serving.keys.worker(self.name)
             stored = self._commands.send(
                 "HSET", card, "pid", os.getpid(), "host", socket.gethostname(),
-                "running", len(self._dispatcher.running), "begun", self._dispatcher.begun,
+                "running", len(self._dispatcher.claims.running), "begun", self._dispatcher.begun,
             )  # fmt: skip
             renewed = self._commands.send("PEXPIRE", card, CARD_TTL_MS)
             await stored

@@ -50,6 +50,9 @@ class Link:
         self._flushing = False
         self._closed = False
         self._setbacks = 0
+        self._lost_at: float | None = None
+        self.outage = 0.0
+        """Seconds that the connection was gone when a hook in `on_open` runs; 0 at the first."""
         self._open = asyncio.Event()
         self._repairing: asyncio.Task[None] | None = None
         self._watch: asyncio.TimerHandle | None = None
@@ -160,6 +163,7 @@ class Link:
                 wire.on_push = self.on_push
                 await self._greet(wire)
                 self._wire = wire
+                self.outage = asyncio.get_running_loop().time() - self._lost_at if self._lost_at else 0.0
                 for hook in self.on_open:
                     await hook()
             if self._closed or not wire.alive:
@@ -173,6 +177,7 @@ class Link:
                 raise self._gone(self._silence_of(wire)) from error
             raise
         self._open.set()
+        self._lost_at = None
         self._flush()
         self._listen_for_silence()
 
@@ -249,6 +254,8 @@ class Link:
             return
         self._open.clear()
         self._wire = None
+        if self._lost_at is None:
+            self._lost_at = asyncio.get_running_loop().time()
         self._count_setbacks(wire)
         if not self._setbacks:
             _log.warning("the connection to Redis at %s broke: %s", self.address.shown, wire.why or error or "closed")

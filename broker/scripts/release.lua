@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Give back entries so that any other worker may claim them at once.
 --
--- KEYS  1 call stream
+-- KEYS  1 call stream   2 marker of a finished sweep
 -- ARGV  1 group   2 this worker's consumer name   3.. entry ID, delivery count,
 --       1 if the call had begun (the delivery counts) or 0, ...
 -- Returns how many were given back; entries of other workers are left alone.
@@ -15,4 +15,5 @@ for i = 3, #ARGV, 3 do
     released = released + 1
   end
 end
+if released > 0 then redis.call('DEL', KEYS[2]) end
 return released

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from broker.envelope import CALL, Call, Step, pack_call, unpack_call
 from broker.errors import Overloaded, RpcError, ServiceUnavailable
 from broker.keys import GROUP, ServiceKeys
 from client.open_call import OpenCall
@@ -26,7 +27,7 @@ class Calls:
     def make(self, count=1):
         for _ in range(count):
             sequence, self._next = self._next, self._next + 1
-            entry = f"call {sequence}".encode()
+            entry = pack_call(Call("caller01", sequence, 0, {}, (Step(0, CALL, ("add",), b""),)))
             future = asyncio.get_running_loop().create_future()
             self.producer.add(OpenCall(sequence, entry, self.producer, "svc.add", 0.0, future, oneway=False))
 
@@ -55,7 +56,8 @@ async def link(broker_url):
 
 
 async def entries(link):
-    return [fields[1].decode() for _, fields in await link.send("XRANGE", STREAM, "-", "+")]
+    calls = [unpack_call(fields[1]) for _, fields in await link.send("XRANGE", STREAM, "-", "+")]
+    return [f"call {call.sequence}{' again' if call.options else ''}" for call in calls]
 
 
 async def test_the_calls_of_one_tick_arrive_in_order_in_as_few_batches_as_fit(link):
@@ -82,7 +84,7 @@ async def test_what_redis_forgot_is_sent_again_and_nothing_else(link):
     calls.producer.verify()
     await calls.until(2)
 
-    assert await entries(link) == ["call 1", "call 2", "call 3"]
+    assert await entries(link) == ["call 1", "call 2 again", "call 3 again"]
 
 
 async def test_a_call_made_while_an_earlier_batch_is_missing_takes_the_missing_ones_along(link):
@@ -96,7 +98,7 @@ async def test_a_call_made_while_an_earlier_batch_is_missing_takes_the_missing_o
     calls.make(1)
     await calls.until(3)
 
-    assert await entries(link) == ["call 1", "call 2", "call 3"]
+    assert await entries(link) == ["call 1 again", "call 2 again", "call 3"]
 
 
 async def test_verifying_what_is_all_there_sends_nothing(link):

@@ -11,6 +11,7 @@ ENQUEUE, SETTLE, RENEW, CLAIM = Script("enqueue"), Script("settle"), Script("ren
 DEAD, RELEASE, CHANNEL, RETIRE = Script("dead"), Script("release"), Script("channel"), Script("retire")
 KEYS = ServiceKeys("test", "svc")
 STREAM, REPLY = KEYS.calls("Default"), KEYS.reply("caller01")
+SWEPT = KEYS.sweep("Default")
 TAKEN, UNKNOWN, OVERLOADED, NOT_OFFERED, AGAIN = range(5)
 AT_ONCE = 0
 
@@ -41,14 +42,17 @@ async def read(link, worker="w1", count=10):
     return [entry_id for _, entries in answer or () for entry_id, _ in entries]
 
 
-async def claim(link, worker, idle=AT_ONCE):
-    return await CLAIM.run(link, [STREAM], [GROUP, worker, idle, "0-0", 10])
+async def claim(link, worker, idle=AT_ONCE, late=0):
+    now = await link.send("TIME")
+    asked_at = int(now[0]) * 1000 + int(now[1]) // 1000 - late
+    await link.send("DEL", SWEPT)
+    return await CLAIM.run(link, [STREAM, SWEPT], [GROUP, worker, idle, "0-0", 10, asked_at, 1000, 60_000])
 
 
 async def settle(link, worker, entry_id, count, *, acknowledge=1, reply=b"reply", kept=()):
-    index = 3 if kept else 0
+    stores = [part for index, _ in enumerate(kept, 3) for part in (index, b"reply", 60_000)]
     return await SETTLE.run(
-        link, [STREAM, REPLY, *kept], [GROUP, worker, entry_id, count, acknowledge, reply, index, 60_000]
+        link, [STREAM, REPLY, *kept], [GROUP, worker, entry_id, count, acknowledge, reply, len(kept), *stores]
     )
 
 
@@ -144,7 +148,7 @@ async def test_a_worker_that_lost_its_claim_changes_nothing(served):
     assert await settle(served, "w1", entry_id, 1) == [entry_id]
     assert await RENEW.run(served, [STREAM], [GROUP, "w1", entry_id, 1]) == [entry_id]
     assert await DEAD.run(served, [STREAM, KEYS.dead, REPLY], [GROUP, "w1", entry_id, 1, b"letter", b"", 10]) == 0
-    assert await RELEASE.run(served, [STREAM], [GROUP, "w1", entry_id, 1, 1]) == 0
+    assert await RELEASE.run(served, [STREAM, SWEPT], [GROUP, "w1", entry_id, 1, 1]) == 0
     assert tuple(await lengths(served)) == (1, 1, 0)
 
 
@@ -179,7 +183,7 @@ async def test_what_is_given_back_can_be_claimed_at_once_and_counts_only_if_it_h
     await enqueue(served, 0, 1)
     [entry_id] = await read(served, "w1")
 
-    assert await RELEASE.run(served, [STREAM], [GROUP, "w1", entry_id, 1, begun]) == 1
+    assert await RELEASE.run(served, [STREAM, SWEPT], [GROUP, "w1", entry_id, 1, begun]) == 1
     _, [[claimed, count, _]], _ = await claim(served, "w2", idle=3_600_000)
     assert (claimed, count) == (entry_id, deliveries)
 

@@ -74,6 +74,9 @@ class Settings(BaseModel):
     wait_until_limit: Duration = Field(
         default=900.0, ge=0, le=_LONGEST, description="time that waitUntil tasks may take"
     )
+    idempotency_window: Duration = Field(
+        default=86400.0, gt=0, le=_LONGEST, description="time that the reply to an idempotency key is replayed"
+    )
     max_message_bytes: Size = Field(
         default=1 << 20, ge=1024, le=LARGEST_MESSAGE, description="largest call or reply, at most 32MiB"
     )

@@ -184,6 +184,25 @@ class Default(WorkerEntrypoint):
     async def hold_once(self, gate: str) -> str:
         return await self.hold(gate)
 
+    @policy(detached=True)
+    async def hold_detached(self, gate: str) -> str:
+        return await self.hold(gate)
+
+    @policy(backoff=1.2)
+    async def hold_with_backoff(self, gate: str) -> str:
+        return await self.hold(gate)
+
+    async def block_loop(self, gate: str) -> str:
+        write(f"blocking loop {gate}")
+        path = Path(env.DIARY).with_name(gate)
+        while not path.exists():
+            time.sleep(0.01)  # noqa: ASYNC251 -- that is the point
+        return gate
+
+    async def rest(self, value: int) -> int:
+        await asyncio.sleep(0.05)
+        return value
+
     async def kill(self) -> None:
         write(f"killed {os.getpid()}")
         os._exit(9)

@@ -31,6 +31,7 @@ def test_the_defaults_are_those_of_the_contract():
         "grace": 30.0,
         "timeout": 60.0,
         "wait_until_limit": 900.0,
+        "idempotency_window": 86400.0,
         "max_message_bytes": 1 << 20,
         "prefix": "callyard",
         "inline": False,

@@ -1,0 +1,185 @@
+"""Which deliveries run here, and when: a short way for nearly all, a longer one for those with a history."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from broker.errors import CallTimeout, ConfigurationError, ReservedMethod, RpcError
+from broker.link import Link
+from broker.redelivery import Decision, decide
+from client.deadline import RedisClock
+from worker_runtime.callers import Callers
+from worker_runtime.claims import Claims, Parked
+from worker_runtime.delivery import Work
+from worker_runtime.elsewhere import Elsewhere
+from worker_runtime.endings import Endings
+from worker_runtime.execution import Execution
+from worker_runtime.invocation import caller_gone, find_method, refused
+from worker_runtime.lane import Lane
+from worker_runtime.method import Method
+from worker_runtime.once import Ticket, acquire
+
+_REMEMBERED_CANCELS: Final = 10_000
+_UNUSUAL: Final = frozenset({"key", "again"})
+"""Options that take a look at what happened before."""
+
+_log = logging.getLogger("callyard.worker")
+
+
+class Admitted(NamedTuple):
+    """What the longer way found out about a delivery that may run."""
+
+    replied: bool = False
+    ticket: Ticket | None = None
+    leave: Callable[[], None] | None = None
+
+
+class Admission:
+    """Decides about each delivery. Whatever it decides is carried out by `Execution` or `Endings`."""
+
+    def __init__(
+        self, link: Link, clock: RedisClock, claims: Claims, callers: Callers, execution: Execution, endings: Endings
+    ) -> None:
+        self.lane: Final = Lane()
+        self._link = link
+        self._clock = clock
+        self._claims = claims
+        self._callers = callers
+        self._execution = execution
+        self._endings = endings
+        self._elsewhere = Elsewhere(link, clock)
+        self._cancelled: OrderedDict[tuple[str, int], None] = OrderedDict()
+
+    def admit(self, work: Work) -> None:
+        """Begin *work*, answer it, or find out first what that takes. Never blocks."""
+        delivery, call = work
+        if delivery.delivery_count == 1 and not _UNUSUAL & call.options.keys():
+            now = asyncio.get_running_loop().time()
+            if work.oneway or self._callers.known(work.channel, now):
+                try:
+                    method = find_method(delivery.source.serving, delivery.source.entrypoint, call.program)
+                except (RpcError, ConfigurationError):
+                    # Another worker may know it.
+                    pass
+                else:
+                    self._begin(work, method, Admitted())
+                    return
+        self._park(work)
+
+    def remember_cancel(self, caller: str, sequence: int) -> None:
+        """Refuse the call when it comes: its caller has given it up."""
+        self._cancelled[caller, sequence] = None
+        if len(self._cancelled) > _REMEMBERED_CANCELS:
+            self._cancelled.popitem(last=False)
+
+    def _park(self, work: Work) -> None:
+        loop = asyncio.get_running_loop()
+        key, now = work.delivery.key, loop.time()
+        limit = work.delivery.source.serving.settings.wait_until_limit
+        parked = Parked(work, now, max(self._clock.monotonic(work.call.deadline), now + limit))
+        self._claims.park(key, parked)
+        parked.task = loop.create_task(self._consider(work))
+        parked.task.add_done_callback(lambda done: self._considered(work, done))
+
+    def _considered(self, work: Work, done: asyncio.Task[None]) -> None:
+        self._claims.unpark(work.delivery.key)
+        if not done.cancelled() and (error := done.exception()) is not None:
+            _log.error(
+                "the call %s was left pending: %s", work.call.id, error, exc_info=not isinstance(error, RpcError)
+            )
+
+    async def _consider(self, work: Work) -> None:
+        delivery, call = work
+        # An earlier delivery that had replied runs again for the sake of its background tasks alone.
+        replied = delivery.delivery_count > 1 and bool(await self._link.send("EXISTS", work.tail_key))
+        if not (replied or work.oneway or await self._callers.alive(work.channel)):
+            self._endings.answer(work, refused(caller_gone(call.id)))
+            return
+        try:
+            method = find_method(delivery.source.serving, delivery.source.entrypoint, call.program)
+        except (RpcError, ConfigurationError) as error:
+            await self._pass_on(work, error)
+            return
+        if await self._over(work, method, replied=replied):
+            return
+        admitted = await self._prepare(work, method, replied=replied)
+        if admitted is None:
+            return
+        # From here on the call counts as running, not as waiting.
+        self._claims.unpark(delivery.key)
+        self._begin(work, method, admitted)
+
+    async def _over(self, work: Work, method: Method, *, replied: bool) -> bool:
+        """Whether *work* is not to run again; then it was ended."""
+        # Accepted once, forgotten by a crashing Redis and sent again: it may have run.
+        twice = bool(work.call.options.get("again")) and retries_of(work, method) == 0
+        if twice or self._decide(work, method, replied=replied) is Decision.ABANDON:
+            await self._endings.abandon(work)
+            return True
+        return False
+
+    async def _prepare(self, work: Work, method: Method, *, replied: bool) -> Admitted | None:
+        count = work.delivery.delivery_count
+        leave: Callable[[], None] | None = None
+        if count > 1:
+            await asyncio.sleep(method.policy.pause(count))
+            leave = await self.lane.enter(last=count > retries_of(work, method))
+        try:
+            ticket = None
+            if "key" in work.call.options:
+                self._claims.step_aside(work.delivery.key)
+                expires = self._clock.monotonic(work.call.deadline)
+                found = await acquire(self._link, work, method.name, expires)
+                if not isinstance(found, Ticket):
+                    self._endings.answer(work, found)
+                    return None
+                ticket = found
+            admitted = Admitted(replied, ticket, leave)
+            leave = None
+            return admitted
+        finally:
+            if leave is not None:
+                leave()
+
+    async def _pass_on(self, work: Work, error: RpcError | ConfigurationError) -> None:
+        """Give a call that this worker does not know to one that does; where there is none, refuse it."""
+        if not isinstance(error, ReservedMethod) and await self._elsewhere.offered(work):
+            await self._endings.bounce(work)
+        else:
+            self._endings.answer(work, refused(error))
+
+    def _begin(self, work: Work, method: Method, admitted: Admitted) -> None:
+        call = work.call
+        if (call.caller, call.sequence) in self._cancelled:
+            del self._cancelled[call.caller, call.sequence]
+            refusal: RpcError = caller_gone(method.name)
+        elif self._decide(work, method, replied=admitted.replied) is Decision.EXPIRE:
+            refusal = CallTimeout(f"{method.name} was not started in time.", executed="no")
+        else:
+            self._execution.start(work, method, replied=admitted.replied, ticket=admitted.ticket, leave=admitted.leave)
+            return
+        self._endings.answer(work, refused(refusal), ticket=admitted.ticket)
+        if admitted.leave is not None:
+            admitted.leave()
+
+    def _decide(self, work: Work, method: Method, *, replied: bool) -> Decision:
+        return decide(
+            delivery_count=work.delivery.delivery_count,
+            retries=retries_of(work, method),
+            deadline=work.call.deadline,
+            now=self._clock.at(asyncio.get_running_loop().time()),
+            replied=replied,
+        )
+
+
+def retries_of(work: Work, method: Method) -> int:
+    """Deliveries after the first that *work* may cost: what the caller, the method or the settings say."""
+    asked: Any = work.call.options.get("retries")
+    if isinstance(asked, int) and asked >= 0:
+        return asked
+    own = method.policy.retries
+    return work.delivery.source.serving.settings.retries if own is None else own
