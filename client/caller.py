@@ -136,7 +136,13 @@ class Caller:
         producer = self._producers.get((service, entrypoint))
         if producer is None:
             producer = self._producers[service, entrypoint] = Producer(
-                self.commands, self.keys(service), entrypoint, self.id, accepted=self._accepted, refused=self._finish
+                self.commands,
+                self.keys(service),
+                entrypoint,
+                self.id,
+                accepted=self._accepted,
+                refused=self._finish,
+                forgotten=self._replies.make_sure,
             )
         return producer
 

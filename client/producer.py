@@ -35,7 +35,8 @@ _TAKEN, _UNKNOWN, _OVERLOADED, _NOT_OFFERED, _AGAIN = range(5)
 class Producer:
     """Sends the calls of one caller to one entrypoint's stream.
 
-    *refused* is told of each call that Redis did not take, *accepted* of each that it did.
+    *refused* is told of each call that Redis did not take, *accepted* of each that it did;
+    *forgotten* is called before calls are sent again that Redis does not know (any longer).
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Producer:
         *,
         accepted: Callable[[OpenCall], None],
         refused: Callable[[OpenCall, RpcError], None],
+        forgotten: Callable[[], None] = lambda: None,
     ) -> None:
         self.service = keys.service
         self.entrypoint = entrypoint
@@ -56,6 +58,7 @@ class Producer:
         self._link = link
         self._accepted = accepted
         self._refused = refused
+        self._forgotten = forgotten
         self._unsent: list[OpenCall] = []
         self._sent = 0
         self._last_sent_at = 0.0
@@ -152,6 +155,7 @@ class Producer:
             # A batch sent before the last new beginning: its calls have been sent again already.
             return
         self._again += 1
+        self._forgotten()
         self._sent = number
         forgotten = sorted(sequence for sequence in self.open if sequence > number)
         unsent = {call.sequence for call in self._unsent}

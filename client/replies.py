@@ -57,6 +57,11 @@ class ReplyReader:
             # A read that blocks does not see a stream that was added meanwhile.
             _ignore(self._commands.send("CLIENT", "UNBLOCK", self._reader_id))
 
+    def make_sure(self) -> None:
+        """Open all channels before the next command of this tick, should Redis have lost them."""
+        for channel in self._positions:
+            self._open(channel)
+
     async def reopen(self) -> None:
         """Open all channels before anything that waits for the connection: they may have expired meanwhile.
 

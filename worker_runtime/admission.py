@@ -19,7 +19,7 @@ from worker_runtime.elsewhere import Elsewhere
 from worker_runtime.endings import Endings
 from worker_runtime.execution import Execution
 from worker_runtime.invocation import caller_gone, find_method, refused
-from worker_runtime.lane import Lane
+from worker_runtime.lane import PROVEN_SECONDS, Lane
 from worker_runtime.method import Method
 from worker_runtime.once import Ticket, acquire
 
@@ -70,19 +70,23 @@ class Admission:
                     return
         self._park(work)
 
+    def admit_suspect(self, work: Work, leave: Callable[[], None]) -> None:
+        """As `admit`, for a call that was taken over; it has the lane until *leave* is called. Never blocks."""
+        self._park(work, leave)
+
     def remember_cancel(self, caller: str, sequence: int) -> None:
         """Refuse the call when it comes: its caller has given it up."""
         self._cancelled[caller, sequence] = None
         if len(self._cancelled) > _REMEMBERED_CANCELS:
             self._cancelled.popitem(last=False)
 
-    def _park(self, work: Work) -> None:
+    def _park(self, work: Work, leave: Callable[[], None] | None = None) -> None:
         loop = asyncio.get_running_loop()
         key, now = work.delivery.key, loop.time()
         limit = work.delivery.source.serving.settings.wait_until_limit
         parked = Parked(work, now, max(self._clock.monotonic(work.call.deadline), now + limit))
         self._claims.park(key, parked)
-        parked.task = loop.create_task(self._consider(work))
+        parked.task = loop.create_task(self._consider(work, leave))
         parked.task.add_done_callback(lambda done: self._considered(work, done))
 
     def _considered(self, work: Work, done: asyncio.Task[None]) -> None:
@@ -92,26 +96,44 @@ class Admission:
                 "the call %s was left pending: %s", work.call.id, error, exc_info=not isinstance(error, RpcError)
             )
 
-    async def _consider(self, work: Work) -> None:
+    async def _consider(self, work: Work, leave: Callable[[], None] | None) -> None:
+        try:
+            admission = await self._find_out(work, leave)
+            if admission is not None:
+                # From here on the call counts as running, not as waiting; its end gives the lane free.
+                method, admitted = admission
+                leave = None
+                self._claims.unpark(work.delivery.key)
+                self._begin(work, method, admitted)
+        finally:
+            if leave is not None:
+                leave()
+
+    async def _find_out(self, work: Work, leave: Callable[[], None] | None) -> tuple[Method, Admitted] | None:
+        """Whether *work* is to run, and how; if not, it was ended."""
         delivery, call = work
         # An earlier delivery that had replied runs again for the sake of its background tasks alone.
         replied = delivery.delivery_count > 1 and bool(await self._link.send("EXISTS", work.tail_key))
         if not (replied or work.oneway or await self._callers.alive(work.channel)):
             self._endings.answer(work, refused(caller_gone(call.id)))
-            return
+            return None
         try:
             method = find_method(delivery.source.serving, delivery.source.entrypoint, call.program)
         except (RpcError, ConfigurationError) as error:
             await self._pass_on(work, error)
-            return
+            return None
         if await self._over(work, method, replied=replied):
-            return
-        admitted = await self._prepare(work, method, replied=replied)
-        if admitted is None:
-            return
-        # From here on the call counts as running, not as waiting.
-        self._claims.unpark(delivery.key)
-        self._begin(work, method, admitted)
+            return None
+        if leave is not None and delivery.delivery_count > 1:
+            await asyncio.sleep(method.policy.pause(delivery.delivery_count))
+            if delivery.delivery_count <= retries_of(work, method):
+                asyncio.get_running_loop().call_later(PROVEN_SECONDS, leave)
+        ticket = None
+        if "key" in call.options:
+            ticket = await self._acquire(work, method)
+            if ticket is None:
+                return None
+        return method, Admitted(replied, ticket, leave)
 
     async def _over(self, work: Work, method: Method, *, replied: bool) -> bool:
         """Whether *work* is not to run again; then it was ended."""
@@ -122,28 +144,14 @@ class Admission:
             return True
         return False
 
-    async def _prepare(self, work: Work, method: Method, *, replied: bool) -> Admitted | None:
-        count = work.delivery.delivery_count
-        leave: Callable[[], None] | None = None
-        if count > 1:
-            await asyncio.sleep(method.policy.pause(count))
-            leave = await self.lane.enter(last=count > retries_of(work, method))
-        try:
-            ticket = None
-            if "key" in work.call.options:
-                self._claims.step_aside(work.delivery.key)
-                expires = self._clock.monotonic(work.call.deadline)
-                found = await acquire(self._link, work, method.name, expires)
-                if not isinstance(found, Ticket):
-                    self._endings.answer(work, found)
-                    return None
-                ticket = found
-            admitted = Admitted(replied, ticket, leave)
-            leave = None
-            return admitted
-        finally:
-            if leave is not None:
-                leave()
+    async def _acquire(self, work: Work, method: Method) -> Ticket | None:
+        """The right to run under the idempotency key of *work*; None where its outcome was there already."""
+        self._claims.step_aside(work.delivery.key)
+        found = await acquire(self._link, work, method.name, self._clock.monotonic(work.call.deadline))
+        if isinstance(found, Ticket):
+            return found
+        self._endings.answer(work, found)
+        return None
 
     async def _pass_on(self, work: Work, error: RpcError | ConfigurationError) -> None:
         """Give a call that this worker does not know to one that does; where there is none, refuse it."""

@@ -52,26 +52,37 @@ class Dispatcher:
         """How many calls were run since the start."""
         return self._execution.begun
 
-    @property
-    def suspects_free(self) -> bool:
-        """Whether a call that cost a worker may begin at once."""
-        return self._admission.lane.free
-
-    async def wait_suspects_free(self) -> None:
-        """Wait until a call that cost a worker may begin. Safe to cancel."""
-        await self._admission.lane.wait_free()
-
     def take(self, deliveries: Iterable[Delivery]) -> None:
         """Start work on *deliveries*; returns at once."""
         for delivery in deliveries:
-            try:
-                call = unpack_call(delivery.value)
-                if not _CALLER.fullmatch(call.caller):
-                    raise ProtocolError("The entry is not a call: its caller has an impossible name.")
-            except ProtocolError as error:
-                self._bury(delivery, error)
-            else:
-                self._admission.admit(Work(delivery, call))
+            work = self._read(delivery)
+            if work is not None:
+                self._admission.admit(work)
+
+    async def enter_lane(self) -> Callable[[], None]:
+        """Wait until a call that cost a worker may begin; call what is returned to let the next one. Safe to cancel."""
+        return await self._admission.lane.enter()
+
+    def take_suspect(self, delivery: Delivery, leave: Callable[[], None]) -> None:
+        """Start work on a delivery that was taken over; it has the lane, and *leave* is called in the end."""
+        work = self._read(delivery)
+        if work is None or delivery.delivery_count == 1:
+            # Given back before it had begun, or not to be run at all: it is suspected of nothing.
+            leave()
+            leave = _nothing
+        if work is not None:
+            self._admission.admit_suspect(work, leave)
+
+    def _read(self, delivery: Delivery) -> Work | None:
+        """The call in *delivery*; what is none goes to the dead letters."""
+        try:
+            call = unpack_call(delivery.value)
+            if not _CALLER.fullmatch(call.caller):
+                raise ProtocolError("The entry is not a call: its caller has an impossible name.")
+        except ProtocolError as error:
+            self._bury(delivery, error)
+            return None
+        return Work(delivery, call)
 
     def cancel(self, caller: str, sequence: int) -> None:
         """Cancel a call that its caller gave up, or remember that in case it comes later."""
@@ -155,3 +166,7 @@ class Dispatcher:
         self._burying.discard(task)
         if not task.cancelled() and isinstance(error := task.exception(), RpcError):
             _log.error("an entry that cannot be read was left pending: %s", error)
+
+
+def _nothing() -> None:
+    """Do nothing."""

@@ -20,12 +20,7 @@ class Lane:
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
 
-    @property
-    def free(self) -> bool:
-        """Whether a suspect may begin at once."""
-        return not self._lock.locked()
-
-    async def enter(self, *, last: bool) -> Callable[[], None]:
+    async def enter(self) -> Callable[[], None]:
         """Wait for the lane; call what is returned when the suspect has ended. Safe to cancel."""
         await self._lock.acquire()
         left = False
@@ -36,11 +31,4 @@ class Lane:
                 left = True
                 self._lock.release()
 
-        if not last:
-            asyncio.get_running_loop().call_later(PROVEN_SECONDS, leave)
         return leave
-
-    async def wait_free(self) -> None:
-        """Wait until a suspect may begin. Safe to cancel."""
-        async with self._lock:
-            return

@@ -68,23 +68,30 @@ class Sweeper:
     async def _sweep(self, source: Source) -> None:
         cursor = b"0-0"
         while True:
-            await self._wait_for_place()
-            cursor, deliveries = await self._claim(source, cursor)
-            self._dispatcher.take(deliveries)
+            await asyncio.sleep(max(0.0, self._not_before - asyncio.get_running_loop().time()))
+            # The lane first: what is claimed while another suspect may end this process would count that against it.
+            leave = await self._dispatcher.enter_lane()
+            try:
+                await self._wait_for_place()
+                cursor, delivery = await self._claim(source, cursor)
+            except BaseException:
+                leave()
+                raise
+            if delivery is None:
+                leave()
+            else:
+                self._dispatcher.take_suspect(delivery, leave)
             if cursor == b"0-0":
                 return
 
     async def _wait_for_place(self) -> None:
-        loop = asyncio.get_running_loop()
         self.waiting = True
         try:
-            await asyncio.sleep(max(0.0, self._not_before - loop.time()))
-            await self._dispatcher.wait_suspects_free()
             await self._dispatcher.claims.wait_free()
         finally:
             self.waiting = False
 
-    async def _claim(self, source: Source, cursor: bytes) -> tuple[bytes, list[Delivery]]:
+    async def _claim(self, source: Source, cursor: bytes) -> tuple[bytes, Delivery | None]:
         lease_ms = int(source.serving.settings.lease * 1000)
         asked_at = self._clock.at(asyncio.get_running_loop().time())
         answer: Any = await CLAIM.run(
@@ -93,8 +100,10 @@ class Sweeper:
             [GROUP, self._consumer, lease_ms, cursor, 1, asked_at, max(100, lease_ms // 4), max(1, lease_ms // 5)],
         )
         following, entries, trimmed = answer
+        delivery = None
         if trimmed:
             _log.error("%s: %d calls were trimmed while pending; they are lost", source.stream, len(trimmed))
-        for entry_id, count, _ in entries:
+        for entry_id, count, fields in entries:
             _log.info("took over %s of %s, delivery %d", entry_id.decode(), source.stream, count)
-        return following, [Delivery(source, entry_id, count, value_of(fields)) for entry_id, count, fields in entries]
+            delivery = Delivery(source, entry_id, count, value_of(fields))
+        return following, delivery

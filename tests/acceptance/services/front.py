@@ -12,6 +12,9 @@ class Default(WorkerEntrypoint):
     async def add(self, a: int, b: int) -> int:
         return await self.env.PROBE.add(a, b)
 
+    async def quick(self) -> str:
+        return "quick"
+
     async def role(self):
         return await self.env.ADMIN.role()
 
