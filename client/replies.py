@@ -107,7 +107,9 @@ class ReplyReader:
                 await self._reader.wait_open()
                 continue
             for channel, entries in streams or ():
-                self._take(channel.decode(), entries)
+                # A channel made while a read waited for it shows once as a stream without entries.
+                if entries:
+                    self._take(channel.decode(), entries)
             if not streams and loop.time() - begun < FLOOR_SECONDS:
                 await asyncio.sleep(FLOOR_SECONDS)
 
@@ -140,7 +142,14 @@ class ReplyReader:
         _ignore(self._reader.send("XTRIM", channel, "MINID", b"%s-%d" % (milliseconds, int(number) + 1)))
         for _, fields in entries:
             if fields:
-                self._deliver(fields[1])
+                self._hand_over(fields[1])
+
+    def _hand_over(self, entry: bytes) -> None:
+        try:
+            self._deliver(entry)
+        except Exception:
+            # One reply that cannot be delivered must not end the reading of all others.
+            _log.exception("a reply could not be delivered")
 
 
 def _ignore(sent: asyncio.Future[Any]) -> None:

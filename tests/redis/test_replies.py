@@ -1,0 +1,80 @@
+"""Reading reply channels that Redis makes, loses and gets anew."""
+
+import asyncio
+
+import pytest
+
+from client.replies import ReplyReader
+from tests.support.servers import opened
+
+CHANNEL = "test:{svc}:reply:caller01"
+
+
+@pytest.fixture
+async def links(broker_url):
+    links = [await opened(broker_url), await opened(broker_url)]
+    yield links
+    for link in links:
+        await link.close()
+
+
+@pytest.fixture
+async def replies(links):
+    """A reader, and the queue of what it delivers."""
+    came: asyncio.Queue[bytes] = asyncio.Queue()
+    commands, reading = links
+    reader = ReplyReader(commands, reading, came.put_nowait, lambda: None)
+    reader.listen(CHANNEL)
+    yield reader, came
+    await reader.close()
+
+
+async def reply(commands, text):
+    await commands.send("XADD", CHANNEL, "NOMKSTREAM", "*", "m", text)
+
+
+async def came(queue):
+    async with asyncio.timeout(10):
+        return await queue.get()
+
+
+async def test_replies_are_delivered_in_order_and_trimmed(links, replies):
+    _, queue = replies
+    await reply(links[0], "one")
+    await reply(links[0], "two")
+
+    assert [await came(queue), await came(queue)] == [b"one", b"two"]
+    # The trimming leaves on the reader's connection, ahead of its next read.
+    await reply(links[0], "three")
+    assert await came(queue) == b"three"
+    assert await links[0].send("XLEN", CHANNEL) <= 1
+
+
+async def test_channel_that_redis_lost_while_a_read_waits_for_it_is_read_on(links, replies):
+    reader, queue = replies
+    await reply(links[0], "before")
+    assert await came(queue) == b"before"
+
+    await links[0].send("DEL", CHANNEL)
+    reader.make_sure()
+    await reply(links[0], "after")
+
+    assert await came(queue) == b"after"
+
+
+async def test_reply_that_cannot_be_delivered_does_not_end_the_reading(links):
+    commands, reading = links
+    delivered: asyncio.Queue[bytes] = asyncio.Queue()
+
+    def deliver(entry):
+        if entry == b"bad":
+            raise LookupError(entry)
+        delivered.put_nowait(entry)
+
+    reader = ReplyReader(commands, reading, deliver, lambda: None)
+    reader.listen(CHANNEL)
+    await reply(commands, "bad")
+    await reply(commands, "good")
+
+    assert await came(delivered) == b"good"
+    await reader.close()
