@@ -28,6 +28,9 @@ _CONTAINERS: Final = frozenset({list, dict, tuple, set, frozenset})
 _BUFFER: Final = 1024
 """Bytes that a packer begins with. Its own default is so large that malloc asks the kernel for it every time."""
 
+_PEEKED: Final = 512
+"""Bytes that are looked at of a message which is too large to be read."""
+
 _AS_FLOAT: Final = 1
 """msgpack's own timestamps, which we never write, arrive as numbers and not as objects of its library."""
 
@@ -52,6 +55,24 @@ def unpack(data: bytes) -> Any:
     """
     try:
         return msgpack.unpackb(data, ext_hook=_refuse_extension, strict_map_key=False, timestamp=_AS_FLOAT)
+    except ProtocolError:
+        raise
+    except Exception as error:
+        raise ProtocolError(f"The message cannot be read: {type(error).__name__}.") from error
+
+
+def peek(data: bytes, count: int) -> list[Any]:
+    """The first *count* elements of the array in *data*, whatever comes behind them, at little cost.
+
+    Raises:
+        ProtocolError: it is no array that begins with so many small plain values.
+    """
+    reader = msgpack.Unpacker(ext_hook=_refuse_extension, max_array_len=0, max_map_len=0)
+    reader.feed(data[:_PEEKED])
+    try:
+        if reader.read_array_header() < count:
+            raise ProtocolError("The message has too few elements.")
+        return [reader.unpack() for _ in range(count)]
     except ProtocolError:
         raise
     except Exception as error:

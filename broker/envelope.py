@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple, cast
 
-from broker.codec import pack, unpack
+from broker.codec import pack, peek, unpack
 from broker.errors import ProtocolError
 
 VERSION: Final = 1
@@ -83,6 +83,19 @@ def unpack_call(data: bytes) -> Call:
     match _versioned(data):
         case [str(caller), int(sequence), int(deadline), options, program] if type(options) is dict and _steps(program):
             return Call(caller, sequence, deadline, options, tuple(map(_step, program)))
+        case _:
+            raise ProtocolError("The entry is not a call: its fields have the wrong types.")
+
+
+def peek_call(data: bytes) -> Call:
+    """Who made a call that is too large to be read: a call without options and steps.
+
+    Raises:
+        ProtocolError: *data* is not a call of a version that we know.
+    """
+    match peek(data, 4):
+        case [1, str(caller), int(sequence), int(deadline)]:
+            return Call(caller, sequence, deadline, {}, ())
         case _:
             raise ProtocolError("The entry is not a call: its fields have the wrong types.")
 

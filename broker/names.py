@@ -59,6 +59,8 @@ def split_call_id(text: str) -> tuple[str, str]:
     Raises:
         LookupError: *text* is no call ID, so no result can be kept under it.
     """
+    if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance] -- users may
+        raise TypeError(f"A call ID is text, not {type(text).__name__}; submit() returns them.")
     call, at, service = text.rpartition("@")
     if not at or not _SERVICE.fullmatch(service) or not re.fullmatch(r"[a-z0-9]+\.[0-9]+", call):
         raise LookupError(f"{text!r} is not a call ID; submit() returns them.")

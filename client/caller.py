@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any, Final
 
 from broker import failures
-from broker.codec import DEFAULT_LIMIT, decode, encode, pack
+from broker.codec import DEFAULT_LIMIT, HARD_LIMIT, decode, encode, pack
 from broker.envelope import RAISED, RETURNED, Reply, Step, pack_call, unpack_reply
 from broker.envelope import Call as WireCall
 from broker.errors import BrokerUnavailable, CallCancelled, CallTimeout, PayloadTooLarge, ProtocolError, RpcError
@@ -159,6 +159,8 @@ class Caller:
 
     def _deliver(self, entry: bytes) -> None:
         try:
+            if len(entry) > HARD_LIMIT:
+                raise ProtocolError(f"it has {len(entry)} bytes")
             reply = unpack_reply(entry)
         except ProtocolError as error:
             _log.warning("dropped a reply that cannot be read: %s", error)

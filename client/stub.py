@@ -18,18 +18,18 @@ import anyio
 
 from broker.codec import encode
 from broker.envelope import CALL, FETCH, GET, Step
-from broker.errors import RpcError, StubDisposed
+from broker.errors import MethodNotFound, RpcError, StubDisposed
 from broker.http import Request, Response
 from broker.names import call_id, check_entrypoint, check_service
+from client.call_options import Options
 from client.caller import Caller, encode_arguments
 from client.deadline import earliest
 from client.open_call import OpenCall
 
 DEEPEST_PATH: Final = 64
 """Names in one path at most, as upstream."""
-
-LONGEST_KEY: Final = 256
-"""Characters of an idempotency key at most."""
+LONGEST_NAME: Final = 128
+"""Characters of one name at most."""
 
 _Handle = TypeVar("_Handle")
 
@@ -37,14 +37,7 @@ enclosing_deadline: ContextVar[float] = ContextVar("enclosing_deadline", default
 """Deadline of the call that this code runs for, in seconds of the event loop's clock."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How the calls of a stub are made; `None` leaves it to the defaults."""
-
-    timeout: float | None = None
-    idempotency_key: str | None = None
-    retries: int | None = None
-    keep_result: float | None = None
+_DEFAULTS: Final = Options()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +48,7 @@ class Target:
     service: str
     entrypoint: str
     props: bytes | None = None
-    options: Options = Options()
+    options: Options = _DEFAULTS
 
 
 class Stub:
@@ -181,6 +174,8 @@ def start(stub: Stub, kind: int, path: tuple[str, ...], args: tuple[Any, ...], k
     now = asyncio.get_running_loop().time()
     deadline = earliest(now, options.timeout, anyio.current_effective_deadline(), enclosing_deadline.get())
     try:
+        if not path[-1].isidentifier() or len(path[-1]) > LONGEST_NAME:
+            raise MethodNotFound(f"{path[-1]!a:.80} cannot be the name of a method.")
         body = encode_arguments(args, dict(kwargs), caller.limit) if kind != GET else b""
     except RpcError as error:
         return Call(caller, _failed(target, path, deadline, error))
@@ -197,7 +192,7 @@ def wire_options(target: Target) -> dict[str, Any]:
     if options.retries is not None:
         wire["retries"] = options.retries
     if options.keep_result is not None:
-        wire["keep"] = int(options.keep_result * 1000)
+        wire["keep"] = max(1, int(options.keep_result * 1000))
     if options.idempotency_key is not None:
         wire["key"] = options.idempotency_key
     return wire
@@ -246,8 +241,8 @@ def options(
     stays as it was.
 
     Raises:
-        TypeError: *stub* is neither a stub nor a member of one.
-        ValueError: *idempotency_key* is empty or too long.
+        TypeError: *stub* is neither a stub nor a member of one, or an option has the wrong type.
+        ValueError: an option makes no sense; the message names it.
     """
     given: dict[str, Any] = {
         "timeout": timeout,
@@ -255,8 +250,6 @@ def options(
         "retries": retries,
         "keep_result": keep_result,
     }
-    if idempotency_key is not None and not 0 < len(idempotency_key) <= LONGEST_KEY:
-        raise ValueError(f"An idempotency key is text of 1 to {LONGEST_KEY} characters.")
     if isinstance(stub, Member):
         inner, path = split(stub)
         return cast("_Handle", Member(options(inner, **given), path))
@@ -283,18 +276,17 @@ async def submit(member: Any, *args: Any, keep_result: float | None = None, **kw
 
     Raises:
         TypeError: *member* is not a method of a stub.
+        ValueError: *keep_result* makes no sense.
         ServiceUnavailable, Overloaded: the call was not taken.
         BrokerUnavailable: Redis did not confirm in time; the message says whether the call may run.
     """
     if not isinstance(member, Member):
         raise TypeError(f"submit() takes a method of a stub, as in submit(env.B.add, 1, 2), not {member!r:.80}.")
     stub, path = split(member)
-    target = live_target(stub)
+    target = live_target(stub if keep_result is None else options(stub, keep_result=keep_result))
     caller = target.caller
     wire = wire_options(target)
     wire["oneway"] = True
-    if keep_result is not None:
-        wire["keep"] = int(keep_result * 1000)
     body = encode_arguments(args, kwargs, caller.limit)
     now = asyncio.get_running_loop().time()
     # A one-way call outlives whoever makes it, so neither scope nor enclosing call bounds it.

@@ -23,7 +23,8 @@ from worker_runtime.lane import PROVEN_SECONDS, Lane
 from worker_runtime.method import Method
 from worker_runtime.once import Ticket, acquire
 
-_REMEMBERED_CANCELS: Final = 10_000
+_REMEMBERED_CANCELS: Final = 100_000
+"""As many as the default backlog has calls: of the calls that wait, none is forgotten."""
 _UNUSUAL: Final = frozenset({"key", "again"})
 """Options that take a look at what happened before."""
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from broker.envelope import Call
 from broker.keys import ServiceKeys
 from worker_runtime.serving import Serving
+
+LONGEST_KEPT_MS: Final = 366 * 86_400_000
+"""Milliseconds that an outcome is kept at most."""
 
 Key = tuple[bytes, int]
 """The fence of a delivery as this process knows it: entry ID and delivery count."""
@@ -64,7 +67,7 @@ class Work(NamedTuple):
     def kept_ms(self) -> int:
         """How long the outcome is kept."""
         keep: Any = self.call.options.get("keep", 0)
-        return max(1, keep) if isinstance(keep, int) else 1
+        return min(max(1, keep), LONGEST_KEPT_MS) if isinstance(keep, int) else 1
 
     @property
     def tail_key(self) -> str:

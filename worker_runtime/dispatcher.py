@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from broker.envelope import unpack_call
-from broker.errors import ProtocolError, RpcError
+from broker.envelope import peek_call, unpack_call
+from broker.errors import PayloadTooLarge, ProtocolError, RpcError
 from broker.link import Link
 from client.deadline import RedisClock
 from worker_runtime.admission import Admission
@@ -19,7 +19,7 @@ from worker_runtime.claims import Claims, Held
 from worker_runtime.delivery import Delivery, Work
 from worker_runtime.endings import Endings
 from worker_runtime.execution import Execution
-from worker_runtime.invocation import Invocation, caller_gone, timed_out
+from worker_runtime.invocation import Invocation, caller_gone, refused, timed_out
 from worker_runtime.settling import Settler
 
 TICK_SECONDS: Final = 0.25
@@ -75,14 +75,21 @@ class Dispatcher:
 
     def _read(self, delivery: Delivery) -> Work | None:
         """The call in *delivery*; what is none goes to the dead letters."""
+        limit = delivery.source.serving.settings.max_message_bytes
+        size = len(delivery.value)
         try:
-            call = unpack_call(delivery.value)
+            call = unpack_call(delivery.value) if size <= limit else peek_call(delivery.value)
             if not _CALLER.fullmatch(call.caller):
                 raise ProtocolError("The entry is not a call: its caller has an impossible name.")
         except ProtocolError as error:
             self._bury(delivery, error)
             return None
-        return Work(delivery, call)
+        work = Work(delivery, call)
+        if size > limit:
+            message = f"The call takes {size} bytes; the service takes {limit} (its max_message_bytes)."
+            self._endings.answer(work, refused(PayloadTooLarge(message)))
+            return None
+        return work
 
     def cancel(self, caller: str, sequence: int) -> None:
         """Cancel a call that its caller gave up, or remember that in case it comes later."""

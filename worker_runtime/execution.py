@@ -148,7 +148,9 @@ class Execution:
                 reason = invocation.cancelled_because or caller_gone(invocation.method.name)
                 self._endings.answer(work, refused(reason), ticket=invocation.ticket)
         elif (error := done.exception()) is not None:
-            _log.error("the call %s was left pending", invocation.ctx.call_id, exc_info=error)
+            _log.error("the runtime failed at the call %s", invocation.ctx.call_id, exc_info=error)
+            failure = RpcError(f"The runtime failed while it ran {invocation.method.name}.", executed="maybe")
+            self._endings.answer(work, refused(failure), ticket=invocation.ticket)
 
     def _read_props(self, invocation: Invocation) -> None:
         props = invocation.work.call.options.get("props")

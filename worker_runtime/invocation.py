@@ -135,13 +135,17 @@ async def run(invocation: Invocation, serving: Serving, threads: Executor) -> Ou
         if invocation.ctx.aborted is not None:
             raise invocation.ctx.aborted
     except BaseException as error:
-        try:
-            return _raised(invocation, error, traceback=serving.settings.traceback)
-        except Exception:
-            # Its class has code of its own that fails when it is looked at.
-            name = type(error).__name__
-            return Outcome(RAISED, encode(failures.dump(RuntimeError(f"{name}, which cannot be described"))))
-    return _returned(invocation, value, limit)
+        return _described(_raised, invocation, error, serving.settings.traceback)
+    return _described(_returned, invocation, value, limit)
+
+
+def _described(describe: Callable[..., Outcome], *ended: Any) -> Outcome:
+    """The outcome, even where the user's classes have code of their own that fails when it is looked at."""
+    try:
+        return describe(*ended)
+    except BaseException:
+        error = RuntimeError("The method ended with something that cannot be described.")
+        return Outcome(RAISED, encode(failures.dump(error)))
 
 
 def refused(error: RpcError) -> Outcome:
@@ -222,7 +226,7 @@ def _returned(invocation: Invocation, value: Any, limit: int) -> Outcome:
         return refused(type(error)(f"{error.message} This is {where}.", executed="yes"))
 
 
-def _raised(invocation: Invocation, error: BaseException, *, traceback: bool) -> Outcome:
+def _raised(invocation: Invocation, error: BaseException, traceback: bool) -> Outcome:  # noqa: FBT001 -- passed on by position
     if invocation.ctx.aborted is not None:
         error = invocation.ctx.aborted
     elif isinstance(error, asyncio.CancelledError) and invocation.cancelled_because is not None:

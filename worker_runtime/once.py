@@ -10,7 +10,7 @@ from broker.codec import decode, encode
 from broker.envelope import Reply, pack_reply, unpack_reply
 from broker.errors import CallTimeout, IdempotencyConflict, ProtocolError
 from broker.link import Link, Script
-from client.stub import LONGEST_KEY
+from client.call_options import LONGEST_KEY
 from worker_runtime.delivery import Work
 from worker_runtime.invocation import Outcome, refused
 from worker_runtime.settling import Store

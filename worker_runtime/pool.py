@@ -6,6 +6,9 @@ import asyncio
 import logging
 import os
 import signal
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any
 
 from broker.link import Address
 from worker_runtime.exits import CHILD, Exit, say
@@ -23,11 +26,12 @@ def run_worker(plan: Plan, address: Address) -> int:
     Raises:
         BrokerUnavailable: no Redis at the start.
     """
-    try:
+    run: Callable[[Coroutine[Any, Any, int]], int] = asyncio.run
+    with suppress(ImportError):
         import uvloop
-    except ImportError:
-        return asyncio.run(_serve(plan, address))
-    return uvloop.run(_serve(plan, address))
+
+        run = uvloop.run
+    return run(_serve(plan, address))
 
 
 async def _serve(plan: Plan, address: Address) -> int:

@@ -55,6 +55,14 @@ async def test_exception_that_steers_the_interpreter_becomes_a_remote_error_and_
     assert await services.probe.add(1, 2) == 3
 
 
+@pytest.mark.parametrize("method", ["fail_with_hostility", "return_hostility"])
+async def test_exception_whose_own_code_fails_is_still_an_answer(services, method):
+    pid = await services.probe.pid()
+    with pytest.raises((RuntimeError, TypeError, RemoteError)):
+        await getattr(options(services.probe, timeout=5), method)()
+    assert await services.probe.pid() == pid
+
+
 async def test_keyword_arguments_are_keyword_arguments_at_the_callee(services):
     assert await services.probe.greet("Ann", greeting="Hi") == "Hi, Ann!"
     assert await services.probe.name_it(1, two=2) == ((1,), {"two": 2})

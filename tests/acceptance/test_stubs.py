@@ -1,6 +1,7 @@
 """Stubs as objects: copying them, giving them up, options, and what is refused before anything is sent."""
 
 import asyncio
+import math
 
 import pytest
 
@@ -9,6 +10,7 @@ from client import (
     CallTimeout,
     ConfigurationError,
     InvalidName,
+    MethodNotFound,
     PayloadTooLarge,
     StubDisposed,
     connect,
@@ -93,6 +95,38 @@ def test_options_and_submit_say_what_they_take():
         options("probe", timeout=1)
     with pytest.raises(TypeError, match="a method of a stub"):
         asyncio.run(submit("probe", 1))
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [
+        ({"timeout": math.nan}, ValueError),
+        ({"timeout": "x"}, TypeError),
+        ({"timeout": -1}, ValueError),
+        ({"retries": -1}, ValueError),
+        ({"retries": 1.5}, TypeError),
+        ({"retries": 2**70}, ValueError),
+        ({"keep_result": math.inf}, ValueError),
+        ({"keep_result": 0}, ValueError),
+        ({"keep_result": 1e16}, ValueError),
+        ({"idempotency_key": ""}, ValueError),
+        ({"idempotency_key": "x" * 257}, ValueError),
+        ({"idempotency_key": 5}, TypeError),
+    ],
+)
+async def test_option_that_makes_no_sense_is_refused_by_name(services, given, kind):
+    (name,) = given
+    with pytest.raises(kind, match=name):
+        options(services.probe, **given)
+    if name == "keep_result":
+        with pytest.raises(kind, match=name):
+            await submit(services.probe.add, 1, 2, **given)
+
+
+async def test_name_that_no_method_can_have_is_refused_before_anything_is_sent(services):
+    for name in ("\ud800", "a b", "x" * 129):
+        with pytest.raises(MethodNotFound):
+            await getattr(services.probe, name)()
 
 
 async def test_call_given_up_in_the_tick_that_made_it_is_never_made(services, stage):

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from broker.link import Script
 from client.replies import ReplyReader
 from tests.support.servers import opened
 
@@ -13,6 +14,8 @@ CHANNEL = "test:{svc}:reply:caller01"
 @pytest.fixture
 async def links(broker_url):
     links = [await opened(broker_url), await opened(broker_url)]
+    # Known to the server from here on, the script runs in order with the plain commands of these tests.
+    await Script("channel").run(links[0], ["test:{svc}:reply:other"], [1000])
     yield links
     for link in links:
         await link.close()

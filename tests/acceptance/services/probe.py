@@ -18,6 +18,14 @@ class Odd(Exception):
         self.code = code
 
 
+class Hostile(BaseException):
+    def __str__(self):
+        raise KeyboardInterrupt
+
+    def __getattribute__(self, name):
+        raise SystemExit(name)
+
+
 def write(line):
     with Path(env.DIARY).open("a", encoding="utf-8") as diary:
         diary.write(f"{line}\n")
@@ -66,6 +74,12 @@ class Default(WorkerEntrypoint):
 
     async def fail_oddly(self):
         raise Odd("strange things", 42)
+
+    async def fail_with_hostility(self):
+        raise Hostile
+
+    async def return_hostility(self):
+        return Hostile()
 
     async def fail_with_cause(self):
         try:
