@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-PROVEN_SECONDS: Final = 1.0
+PROVEN_SECONDS: Final = 0.1
 """A suspect that has run for so long without ending its process lets the next one begin."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from broker.errors import RpcError
@@ -50,7 +50,7 @@ class Sweeper:
         self._not_before = asyncio.get_running_loop().time() + self._lease / 2
 
     async def run(self) -> None:
-        """Sweep until cancelled; then an entry may stay pending for another lease."""
+        """Sweep until cancelled; what was claimed by then is still taken."""
         while True:
             for source in self._sources:
                 try:
@@ -73,14 +73,16 @@ class Sweeper:
             leave = await self._dispatcher.enter_lane()
             try:
                 await self._wait_for_place()
-                cursor, delivery = await self._claim(source, cursor)
             except BaseException:
                 leave()
                 raise
-            if delivery is None:
-                leave()
-            else:
-                self._dispatcher.take_suspect(delivery, leave)
+            claiming = asyncio.ensure_future(self._claim_and_take(source, cursor, leave))
+            try:
+                cursor = await asyncio.shield(claiming)
+            except asyncio.CancelledError:
+                # Redis may have handed an entry over: left alone, it would lie here for a lease.
+                await claiming
+                raise
             if cursor == b"0-0":
                 return
 
@@ -90,6 +92,17 @@ class Sweeper:
             await self._dispatcher.claims.wait_free()
         finally:
             self.waiting = False
+
+    async def _claim_and_take(self, source: Source, cursor: bytes, leave: Callable[[], None]) -> bytes:
+        delivery = None
+        try:
+            cursor, delivery = await self._claim(source, cursor)
+        finally:
+            if delivery is None:
+                leave()
+        if delivery is not None:
+            self._dispatcher.take_suspect(delivery, leave)
+        return cursor
 
     async def _claim(self, source: Source, cursor: bytes) -> tuple[bytes, Delivery | None]:
         lease_ms = int(source.serving.settings.lease * 1000)

@@ -146,6 +146,7 @@ class Worker:
         sweeper = next((task for task in self._tasks if task.get_name() == "sweeper"), None)
         if sweeper is not None:
             sweeper.cancel()
+            await asyncio.wait([sweeper], timeout=2)
         if self._reader is not None:
             await asyncio.wait([self._reader], timeout=LONGEST_BLOCK_MS / 1000 + 1)
         drained = await self._dispatcher.drain(grace)
