@@ -27,25 +27,22 @@ class Options:
     keep_result: float | None = None
 
     def __post_init__(self) -> None:
-        _check_seconds("timeout", self.timeout, longest=math.inf)
-        _check_seconds("keep_result", self.keep_result, longest=LONGEST_KEPT)
+        # A time left that somebody worked out may be over: then the call is refused as too late, not as wrong.
+        _check_seconds("timeout", self.timeout, -math.inf, math.inf)
+        _check_seconds("keep_result", self.keep_result, 0.001, LONGEST_KEPT)
         if self.retries is not None:
             _check_retries(self.retries)
         if self.idempotency_key is not None:
             _check_key(self.idempotency_key)
 
 
-def _check_seconds(name: str, given: Any, *, longest: float) -> None:
+def _check_seconds(name: str, given: Any, least: float, longest: float) -> None:
     if given is None:
         return
     if isinstance(given, bool) or not isinstance(given, int | float):
         raise TypeError(f"{name} is a number of seconds, not {type(given).__name__}.")
-    least = 0 if name == "timeout" else 0.001
     if not least <= given <= longest:
-        bound = "" if longest == math.inf else f" to {longest:.0f}"
-        raise ValueError(
-            f"{name} is {given!r:.40}; it must be {least}{bound} seconds{' or more' if not bound else ''}."
-        )
+        raise ValueError(f"{name} is {given!r:.40}; it must be a number of seconds from {least} to {longest}.")
 
 
 def _check_retries(given: Any) -> None:

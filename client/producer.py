@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
 from broker.errors import Overloaded, RpcError, ServiceUnavailable
-from broker.link import Link, Script
+from broker.link import Link, ReplyError, Script
 from broker.registry import Offer, read_offers
 
 if TYPE_CHECKING:
@@ -25,6 +25,10 @@ ENQUEUE: Final = Script("enqueue")
 
 REMEMBERED_MS: Final = 3_600_000
 """How long Redis remembers the last sequence number of a producer that sends nothing."""
+
+GONE_SECONDS: Final = 5.0
+"""How long a stream that Redis lost may be missing until its service counts as unavailable."""
+PAUSE_SECONDS: Final = 0.1
 
 LARGEST_BATCH: Final = 250
 """Most calls in one run of the script, well below Lua's limit on values and Redis's patience."""
@@ -63,6 +67,9 @@ class Producer:
         self._sent = 0
         self._last_sent_at = 0.0
         self._again: int = 0
+        self._served = False
+        self._gone_since: float | None = None
+        self._paused = False
 
     def add(self, call: OpenCall) -> None:
         """Send *call* with the others of this tick. It stays in `open` until `forget`."""
@@ -84,6 +91,8 @@ class Producer:
             self._send([])
 
     def _flush(self) -> None:
+        if self._paused:
+            return
         calls, self._unsent = self._unsent, []
         # A call cancelled in the tick that made it needs no entry; its number is simply skipped.
         self._send_all([call for call in calls if call.sequence in self.open])
@@ -112,7 +121,9 @@ class Producer:
         if done.cancelled():
             return
         error = done.exception()
-        if isinstance(error, RpcError):
+        if isinstance(error, ReplyError) and error.code == "OOM":
+            self._refuse(calls, self._overloaded("Redis has no memory left (maxmemory)"))
+        elif isinstance(error, RpcError):
             self._refuse(calls, error)
         elif error is None:
             outcome, number = done.result()
@@ -122,6 +133,10 @@ class Producer:
                 self._settle(calls, outcome, number)
 
     def _settle(self, calls: list[OpenCall], outcome: int, number: int) -> None:
+        if outcome == _UNKNOWN and self._wait_for_workers(number):
+            return
+        if outcome == _TAKEN:
+            self._served, self._gone_since = True, None
         refused: list[OpenCall] = []
         for call in calls:
             if outcome == _TAKEN or call.sequence <= number:
@@ -146,7 +161,11 @@ class Producer:
         def answer(done: asyncio.Future[dict[str, Offer]]) -> None:
             offered = [] if done.cancelled() or done.exception() else sorted(done.result())
             for call in calls:
-                self._refused(call, self._unavailable(offered))
+                error = self._unavailable(offered)
+                if call.accepted:
+                    # Redis had it once, and a worker may have run it.
+                    error.executed = "maybe"
+                self._refused(call, error)
 
         reading.add_done_callback(answer)
 
@@ -166,13 +185,30 @@ class Producer:
                 call.mark_again()
         self._send_all(calls)
 
+    def _wait_for_workers(self, number: int) -> bool:
+        """Whether to wait for a stream that was there before: Redis lost it, and live workers make it anew."""
+        loop = asyncio.get_running_loop()
+        if self._gone_since is None:
+            self._gone_since = loop.time()
+        if not self._served or loop.time() - self._gone_since > GONE_SECONDS:
+            self._served = False
+            return False
+        if not self._paused:
+            self._paused = True
+            loop.call_later(PAUSE_SECONDS, self._resume, number)
+        return True
+
+    def _resume(self, number: int) -> None:
+        self._paused = False
+        self._unsent = []
+        self._begin_again(self._again, number)
+
     def _refuse(self, calls: Iterable[OpenCall], error: RpcError) -> None:
         for call in calls:
             self._refused(call, error)
 
-    def _overloaded(self) -> RpcError:
-        name = f"{self.service}#{self.entrypoint}"
-        return Overloaded(f"{name} has as many calls waiting as it takes. Try again later.", retry_after=1.0)
+    def _overloaded(self, why: str = "it has as many calls waiting as it takes") -> RpcError:
+        return Overloaded(f"{self.service}#{self.entrypoint}: {why}. Try again later.", retry_after=1.0)
 
     def _unavailable(self, offered: list[str]) -> RpcError:
         if offered:

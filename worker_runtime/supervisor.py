@@ -115,7 +115,11 @@ def _stop(slots: Sequence[Slot]) -> None:
     _signal(slots, signal.SIGTERM)
     for slot in slots:
         if slot.process is not None:
-            slot.process.wait()
+            try:
+                slot.process.wait(_SOON)
+            except subprocess.TimeoutExpired:
+                slot.process.kill()
+                slot.process.wait()
 
 
 def _signal(slots: Sequence[Slot], number: int) -> None:

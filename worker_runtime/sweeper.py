@@ -17,6 +17,9 @@ from worker_runtime.dispatcher import Dispatcher
 
 CLAIM: Final = Script("claim")
 
+COMING_BACK_SECONDS: Final = 3.0
+"""What a worker needs at most to connect again once Redis is back, by its pauses between tries."""
+
 _log = logging.getLogger("callyard.worker")
 
 
@@ -46,8 +49,8 @@ class Sweeper:
         self._woken.set()
 
     def hold_off(self) -> None:
-        """Claim nothing for half a lease: Redis was away, and live workers get that time to renew."""
-        self._not_before = asyncio.get_running_loop().time() + self._lease / 2
+        """Claim nothing for half a lease: Redis was away, and live workers get that time to connect and renew."""
+        self._not_before = asyncio.get_running_loop().time() + max(self._lease / 2, COMING_BACK_SECONDS)
 
     async def run(self) -> None:
         """Sweep until cancelled; what was claimed by then is still taken."""

@@ -1,0 +1,62 @@
+"""What is measured of each system."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from bench.systems import Operation, System
+
+Kind = Literal["window", "drained", "backlog", "idle"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One kind of load.
+
+    `window` keeps calls in flight for some seconds; `drained` does so too and waits until the
+    worker has run them all; `backlog` queues calls without a worker and then starts it; `idle`
+    makes no calls.
+    """
+
+    name: str
+    title: str
+    kind: Kind
+    operation: Operation = "echo"
+    in_flight: int = 1
+    size: int = 0
+    calls: int = 0
+
+    def fits(self, system: System) -> bool:
+        """Whether *system* can do it."""
+        return self.operation in system.operations and (self.kind != "backlog" or system.durable)
+
+
+ECHO: Final = (1, 64, 512, 5000)
+PAYLOADS: Final = ((1 << 10, 64), (64 << 10, 16), (1 << 20, 4))
+"""Bytes, and calls in flight."""
+BACKLOGS: Final = (1_000, 20_000)
+
+
+def size_title(size: int) -> str:
+    """*size* bytes for people."""
+    return f"{size >> 20} MiB" if size >= 1 << 20 else f"{size >> 10} KiB"
+
+
+def backlog(calls: int) -> Scenario:
+    """A backlog of so many calls."""
+    return Scenario(f"backlog-{calls}", f"backlog of {calls:,}", "backlog", "submit", 256, calls=calls)
+
+
+SCENARIOS: Final = (
+    *(Scenario(f"echo-{n}", f"echo, {n:,} in flight", "window", "echo", n) for n in ECHO),
+    Scenario("submit", "one-way, 64 in flight", "drained", "submit", 64),
+    Scenario("wait-until", "echo with a waitUntil task, 64 in flight", "window", "wait_until", 64),
+    Scenario("thread", "plain `def` in a thread, 64 in flight", "window", "thread", 64),
+    *(
+        Scenario(f"payload-{size}", f"{size_title(size)} there and back, {n} in flight", "window", "payload", n, size)
+        for size, n in PAYLOADS
+    ),
+    *(backlog(calls) for calls in BACKLOGS),
+    Scenario("idle", "no calls", "idle"),
+)
