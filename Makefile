@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt cov clean
+.PHONY: help demo test check fmt cov chaos clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-7s %s\n", $$1, $$2 }'
@@ -33,6 +33,10 @@ cov: $(VENV)/.dev  ## Run all tests and say which branches they miss
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+chaos: $(VENV)/.dev  ## Break things five hundred times while calls go on (minutes); writes docs/reliability.md
+	@.ci/obtain-redis
+	$(BIN)/python -m tests.chaos --write docs/reliability.md
 
 clean:  ## Remove the environment and everything generated
 	rm -rf $(VENV) build dist .coverage .coverage.* .hypothesis .import_linter_cache .pytest_cache .ruff_cache

@@ -26,7 +26,11 @@ class Accounts(NamedTuple):
     @classmethod
     def read(cls, place: Place, client: Client | None) -> Accounts:
         """Read them now."""
-        pids = {"client": [client.pid] if client else [], "server": place.pids("server"), "broker": place.pids("broker")}
+        pids = {
+            "client": [client.pid] if client else [],
+            "server": place.pids("server"),
+            "broker": place.pids("broker"),
+        }
         return cls(time.perf_counter(), {part: cpu_seconds(pids[part]) for part in PARTS})
 
     def per_call(self, later: Accounts, calls: int) -> dict[str, float]:

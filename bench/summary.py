@@ -39,7 +39,9 @@ def _median(group: list[dict[str, Any]]) -> dict[str, Any]:
     if "curve_ms" in good[0]:
         curves = [[point[1] for point in run["curve_ms"]] for run in good]
         shares = [point[0] for point in good[0]["curve_ms"]]
-        figures["curve_ms"] = [[s, statistics.median(c)] for s, c in zip(shares, zip(*curves, strict=True), strict=True)]
+        figures["curve_ms"] = [
+            [s, statistics.median(c)] for s, c in zip(shares, zip(*curves, strict=True), strict=True)
+        ]
     if all(f"cpu_{part}_us" in figures for part in PARTS):
         figures["cpu_us"] = statistics.median(sum(run[f"cpu_{part}_us"] for part in PARTS) for run in good)
     figures["failures"] = sum(sum(run.get("failures", {}).values()) for run in good)
@@ -81,7 +83,9 @@ def _line(summary: Summary, scenario: str, system: str, figures: dict[str, Any])
     if "rate" not in figures:
         return f"{figures['idle_server_percent']:9.2f} % CPU {figures['rss_server_mb']:7.0f} MB"
     cpu = "".join(f"{figures[f'cpu_{part}_us']:9.1f}" for part in PARTS)
-    times = f"{figures['p50_ms']:10.3f}{figures['p95_ms']:10.3f}{figures['p99_ms']:10.3f} ms" if "p50_ms" in figures else ""
+    times = (
+        f"{figures['p50_ms']:10.3f}{figures['p95_ms']:10.3f}{figures['p99_ms']:10.3f} ms" if "p50_ms" in figures else ""
+    )
     floor = ratio(summary, scenario, "cpu_us", system, "floor")
     shown = f"  {floor:5.2f}x the floor's CPU" if floor and system != "floor" else ""
     return f"{figures['rate']:9.0f}/s{times} cpu us{cpu}{shown}"

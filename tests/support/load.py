@@ -84,8 +84,10 @@ class Load:
 
     CALLERS = 20
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, *, callers: int = CALLERS, seconds: float = 0.002) -> None:
         self.site = site
+        self._callers = callers
+        self._seconds = seconds
         self.answered: set[int] = set()
         self.failed: dict[int, RpcError] = {}
         self.wrong: dict[int, object] = {}
@@ -97,7 +99,7 @@ class Load:
     async def __aenter__(self) -> Self:
         services = await self._services.__aenter__()
         self._stub = options(services.ledger, timeout=PATIENCE * 2)
-        self._tasks = [asyncio.create_task(self._call_on()) for _ in range(self.CALLERS)]
+        self._tasks = [asyncio.create_task(self._call_on()) for _ in range(self._callers)]
         await self.goes_on()
         return self
 
@@ -121,7 +123,7 @@ class Load:
         while not self._ending:
             number = self._next = self._next + 1
             try:
-                answer = await self._stub.note(number, 0.002)
+                answer = await self._stub.note(number, self._seconds)
             except RpcError as error:
                 self.failed[number] = error
                 await asyncio.sleep(0.05)
