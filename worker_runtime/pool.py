@@ -6,13 +6,17 @@ import asyncio
 import logging
 import os
 import signal
+import threading
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 from broker.link import Address
 from worker_runtime.exits import CHILD, Exit, say
 from worker_runtime.worker import Plan, Worker
+
+LAST_SECONDS: Final = 1.0
+"""What is left to a process that has given its calls back."""
 
 _log = logging.getLogger("callyard.worker")
 
@@ -55,7 +59,10 @@ async def _serve(plan: Plan, address: Address) -> int:
         await worker.drain(0)
         return Exit.CRASHED
     failed.cancel()
-    return await _drain(worker, plan.settings.grace, signals)
+    code = await _drain(worker, plan.settings.grace, signals)
+    if code is not Exit.DRAINED:
+        _leave_soon(code)
+    return code
 
 
 def _signals() -> asyncio.Queue[int]:
@@ -84,7 +91,22 @@ async def _parent_gone() -> None:
         await asyncio.sleep(1.0)
 
 
-async def _drain(worker: Worker, grace: float, signals: asyncio.Queue[int]) -> int:
+def _leave_soon(code: Exit) -> None:
+    """End the process in a moment, should what was abandoned not let it end by itself.
+
+    Python waits for threads at its end, and a method in one of them cannot be stopped.
+    """
+
+    def leave() -> None:
+        logging.shutdown()
+        os._exit(code)
+
+    timer = threading.Timer(LAST_SECONDS, leave)
+    timer.daemon = True
+    timer.start()
+
+
+async def _drain(worker: Worker, grace: float, signals: asyncio.Queue[int]) -> Exit:
     draining = asyncio.create_task(worker.drain(grace))
     again = asyncio.create_task(signals.get())
     await asyncio.wait([draining, again], return_when=asyncio.FIRST_COMPLETED)

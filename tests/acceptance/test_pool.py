@@ -107,6 +107,20 @@ async def test_second_sigterm_gives_the_calls_back_to_other_workers_at_once(plac
         assert await held == "gate"
 
 
+@pytest.mark.parametrize("method", ["block", "hold_stubbornly"])
+async def test_method_that_cannot_be_stopped_does_not_keep_the_process_after_its_grace_period(place, method):
+    worker = place.workers.start(place.probe(), "--grace", "200ms")
+    worker.ready()
+    async with place.connect() as services:
+        held = getattr(services.probe, method)("gate")
+        await place.diary.says("blocking gate")
+        begun = time.monotonic()
+
+        assert worker.terminate() == 4
+        assert time.monotonic() - begun < 8
+        held.cancel()
+
+
 async def test_end_of_the_grace_period_exits_with_four(place):
     worker = place.workers.start(place.probe(), "--grace", "200ms")
     worker.ready()

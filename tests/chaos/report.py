@@ -72,7 +72,8 @@ def _table(seed: int, results: list[Result]) -> list[str]:
         return f"{found:,.0f}".replace(",", " ")
 
     lines = [
-        f"Seed {seed}, Python {platform.python_version()}, {platform.system()} {platform.machine()}; two workers, lease 1 s.",
+        f"Seed {seed}, Python {platform.python_version()}, {platform.system()} {platform.machine()}; "
+        "two workers, lease 1 s.",
         "",
         "| | no worker lost | workers lost |",
         "|---|---|---|",

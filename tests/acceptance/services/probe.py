@@ -213,6 +213,16 @@ class Default(WorkerEntrypoint):
             time.sleep(0.01)  # noqa: ASYNC251 -- that is the point
         return gate
 
+    async def hold_stubbornly(self, gate: str) -> str:
+        write(f"blocking {gate}")
+        path = Path(env.DIARY).with_name(gate)
+        while not path.exists():
+            try:
+                await asyncio.sleep(0.01)
+            except asyncio.CancelledError:
+                continue
+        return gate
+
     async def rest(self, value: int) -> int:
         await asyncio.sleep(0.05)
         return value
