@@ -17,9 +17,9 @@ async def connected(url: str) -> AsyncIterator[Operations]:
             await submit(service.add, a, b)
 
         yield {
-            "echo": lambda a, b: service.add(a, b),
-            "payload": lambda text: service.payload(text),
+            "echo": service.add,
+            "payload": service.payload,
             "submit": submitted,
-            "wait_until": lambda a, b: service.add_and_note(a, b),
-            "thread": lambda a, b: service.add_in_thread(a, b),
+            "wait_until": service.add_and_note,
+            "thread": service.add_in_thread,
         }

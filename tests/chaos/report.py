@@ -71,9 +71,9 @@ def _table(seed: int, results: list[Result]) -> list[str]:
         found = found.total() if isinstance(found, Counter) else found
         return f"{found:,.0f}".replace(",", " ")
 
+    machine = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
     lines = [
-        f"Seed {seed}, Python {platform.python_version()}, {platform.system()} {platform.machine()}; "
-        "two workers, lease 1 s.",
+        f"Seed {seed}, {machine}; two workers, lease 1 s.",
         "",
         "| | no worker lost | workers lost |",
         "|---|---|---|",
