@@ -73,7 +73,7 @@ def test_equal_arguments_have_equal_digests_however_their_sender_ordered_them(va
             return {key: reordered(item[key]) for key in reversed(list(item))}
         if isinstance(item, list | tuple):
             return type(item)(map(reordered, item))
-        return set(list(item)[::-1]) if isinstance(item, set) else item
+        return {*list(item)[::-1]} if isinstance(item, set) else item
 
     limit = 1 << 20
     assert digest_of(encode([[value], {}]), limit) == digest_of(encode([[reordered(value)], {}]), limit)
