@@ -52,6 +52,10 @@ class Sweeper:
         """Claim nothing for half a lease: Redis was away, and live workers get that time to connect and renew."""
         self._not_before = asyncio.get_running_loop().time() + max(self._lease / 2, COMING_BACK_SECONDS)
 
+    async def came_back(self) -> None:
+        """Hold off, as a hook of the link that claims go through: it was gone."""
+        self.hold_off()
+
     async def run(self) -> None:
         """Sweep until cancelled; what was claimed by then is still taken."""
         while True:
@@ -70,7 +74,8 @@ class Sweeper:
 
     async def _sweep(self, source: Source) -> None:
         cursor = b"0-0"
-        while True:
+        # A claim that waits for the connection would run before the renewals of those who wait for theirs.
+        while self._link.connected:
             await asyncio.sleep(max(0.0, self._not_before - asyncio.get_running_loop().time()))
             # The lane first: what is claimed while another suspect may end this process would count that against it.
             leave = await self._dispatcher.enter_lane()

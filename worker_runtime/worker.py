@@ -119,7 +119,7 @@ class Worker:
         except BaseException:
             await self._disconnect()
             raise
-        self._commands.on_open.append(self._let_callers_come_back)
+        self._commands.on_open += [self._sweeper.came_back, self._let_callers_come_back]
         self._reader = asyncio.create_task(self._consumer.run(), name="consumer")
         self._leases.start()
         self._tasks = [

@@ -1,9 +1,6 @@
 """Workers as processes of their own, on fakeredis and on a real server, under a prefix of their own."""
 
 import secrets
-import socket
-import subprocess
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -11,6 +8,7 @@ import pytest
 import redis
 
 from client import Services, connect
+from tests.support.lasting import LastingRedis
 from tests.support.servers import serving
 from tests.support.workers import Diary, Workers, service_folder, workers_on
 
@@ -109,41 +107,6 @@ def server(redis_server: str) -> Iterator[redis.Redis]:
     """The real server, seen from outside."""
     with redis.Redis.from_url(redis_server, protocol=2) as client:
         yield client
-
-
-class LastingRedis:
-    """A real server that writes down what it does, and can crash and come back."""
-
-    def __init__(self, folder: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port: int = free.getsockname()[1]
-        self.url = f"redis://127.0.0.1:{self.port}"
-        settings = {"port": self.port, "bind": "127.0.0.1", "appendonly": "yes", "save": "", "dir": folder}
-        self._command = [
-            "redis-server",
-            *[text for key, value in settings.items() for text in (f"--{key}", str(value))],
-        ]
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it and wait until it answers."""
-        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        give_up = time.monotonic() + 10
-        with redis.Redis.from_url(self.url, protocol=2) as client:
-            while True:
-                try:
-                    client.ping()
-                except redis.RedisError:
-                    assert time.monotonic() < give_up, "redis-server does not answer"
-                    time.sleep(0.01)
-                else:
-                    return
-
-    def crash(self) -> None:
-        """Kill it; what it had confirmed it has written."""
-        assert self._process is not None
-        self._process.kill()
-        self._process.wait()
 
 
 @pytest.fixture

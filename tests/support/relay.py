@@ -16,6 +16,7 @@ class Relay:
         self.withheld = asyncio.Event()
         self.connections = 0
         self._port = port
+        self._pause = 0.0
         self._deaf: set[asyncio.StreamWriter] = set()
         self._open: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -47,6 +48,10 @@ class Relay:
         self.withheld.clear()
         self._deaf |= self._open
 
+    def crawl(self, pause: float) -> None:
+        """Pass on sixteen bytes at a time with *pause* seconds between them; 0 for as they come."""
+        self._pause = pause
+
     async def __aenter__(self) -> Self:
         await self.up()
         return self
@@ -58,7 +63,12 @@ class Relay:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        there, back = await asyncio.open_connection("127.0.0.1", self._port)
+        try:
+            there, back = await asyncio.open_connection("127.0.0.1", self._port)
+        except OSError:
+            # The server is down: whoever comes through here finds that out as if there were no relay.
+            writer.transport.abort()
+            return
         self._open |= {writer, back}
         for source, target in ((reader, back), (there, writer)):
             task = asyncio.create_task(self._pass(source, target))
@@ -70,6 +80,10 @@ class Relay:
             while data := await source.read(65536):
                 if target in self._deaf and target.get_extra_info("sockname")[1] == self.port:
                     self.withheld.set()
+                elif self._pause:
+                    for start in range(0, len(data), 16):
+                        target.write(data[start : start + 16])
+                        await asyncio.sleep(self._pause)
                 else:
                     target.write(data)
         except ConnectionError:
