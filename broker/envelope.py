@@ -123,6 +123,9 @@ def _versioned(data: bytes) -> Any:
     if not isinstance(value, list) or not value:
         raise ProtocolError("The entry is not a message: it is no array.")
     version, *fields = cast("list[Any]", value)
+    if type(version) is not int:
+        # Not quoted: it may be nested so deeply that showing it overflows the stack.
+        raise ProtocolError("The entry is not a message: its version is no number.")
     if version != VERSION:
         raise ProtocolError(f"The entry has protocol version {version!r:.20}; this side knows {VERSION}.")
     return fields

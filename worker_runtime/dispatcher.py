@@ -84,6 +84,10 @@ class Dispatcher:
         except ProtocolError as error:
             self._bury(delivery, error)
             return None
+        except Exception as error:
+            # Whatever a hostile entry brought about must not end the reading of all others.
+            self._bury(delivery, ProtocolError(f"The entry cannot be read: {type(error).__name__}."))
+            return None
         work = Work(delivery, call)
         if size > limit:
             message = f"The call takes {size} bytes; the service takes {limit} (its max_message_bytes)."
