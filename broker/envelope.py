@@ -125,7 +125,7 @@ def _versioned(data: bytes) -> Any:
     version, *fields = cast("list[Any]", value)
     if type(version) is not int:
         # Not quoted: it may be nested so deeply that showing it overflows the stack.
-        raise ProtocolError("The entry is not a message: its version is no number.")
+        raise ProtocolError(f"The entry has a protocol version that is no number; this side knows {VERSION}.")
     if version != VERSION:
         raise ProtocolError(f"The entry has protocol version {version!r:.20}; this side knows {VERSION}.")
     return fields

@@ -50,7 +50,8 @@ async def test_call_with_odd_options_is_refused_or_run_and_the_worker_lives_on(p
         pid = await services.probe.pid()
         odd = [
             {"keep": 2**63}, {"keep": "x"}, {"retries": -1}, {"retries": "x"}, {"props": 1}, {"props": b"\xc1"},
-            {"key": 5}, {"key": ""}, {"key": "x" * 300}, {"hops": "x"}, {"hops": -1}, {"again": 5}, {"oneway": "x"}, {"new": [1]},
+            {"key": 5}, {"key": ""}, {"key": "x" * 300}, {"hops": "x"}, {"hops": -1}, {"again": 5}, {"oneway": "x"},
+            {"new": [1]},
         ]  # fmt: skip
         for options in odd:
             call = CALL_OF_NOBODY._replace(options={"oneway": True, **options})
