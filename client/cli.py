@@ -34,6 +34,10 @@ def _run(given: list[str]) -> str:
     command = COMMANDS.get(given[0])
     if command is not None:
         return command.run(given[1:])
+    if given[0].startswith("--") and (named := next((word for word in given if word in COMMANDS), None)):
+        # `--broker URL call …`: flags may stand before the command too.
+        at = given.index(named)
+        return COMMANDS[named].run(given[:at] + given[at + 1 :])
     _parser().parse_known_args(given[:1])
     raise UsageError(f"{given[0]!r} is no command. The command comes first: {' or '.join(COMMANDS)}.")
 

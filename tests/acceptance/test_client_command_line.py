@@ -201,8 +201,10 @@ def test_arguments_are_json_where_they_parse_and_text_elsewhere(shell, words, ar
 
 def test_options_may_stand_anywhere(shell):
     ended = shell.run("call", "--timeout", "5s", "reckoner.add", "--json", "1", f"--broker={shell.url}", "2")
+    before = shell.run("--broker", shell.url, "call", "reckoner.add", "1", "2")
 
     assert ended == (0, "3\n", "")
+    assert before == (0, "3\n", "")
 
 
 def test_named_entrypoint_is_called_with_keyword_arguments(shell):
