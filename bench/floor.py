@@ -12,7 +12,7 @@ import asyncio
 import secrets
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
@@ -25,6 +25,8 @@ from bench.tally import ran
 CALLS: Final = "floor:calls"
 GROUP: Final = "workers"
 LARGEST_READ: Final = 256
+
+Method = Callable[..., Awaitable[Any]]
 
 
 class Wire(asyncio.Protocol):
@@ -131,42 +133,64 @@ def _after(entry_id: bytes) -> bytes:
     return b"%s-%d" % (milliseconds, int(number) + 1)
 
 
-async def work(url: str, methods: dict[str, Callable[..., Any]]) -> None:
-    """Serve *methods* for ever."""
-    commands, reading = await Wire.connect(url), await Wire.connect(url)
-    await commands.ask("XGROUP", "CREATE", CALLS, GROUP, "0", "MKSTREAM")
-    print("ready", flush=True)
-    while True:
-        read = reading.ask(
-            "XREADGROUP", "GROUP", GROUP, "worker", "COUNT", LARGEST_READ, "BLOCK", 0, "STREAMS", CALLS, ">"
-        )
-        for _, entries in await read:
-            for _, fields in entries:
-                channel, number, name, args = msgpack.unpackb(fields[1])
-                result = methods[name](*args)
-                if channel:
-                    commands.tell("XADD", channel, "*", "m", msgpack.packb((number, result)))
-            _acknowledge(commands, [entry_id for entry_id, _ in entries])
+class Worker:
+    """Runs each call in a task of its own, as whoever serves async methods has to."""
+
+    def __init__(self, commands: Wire, reading: Wire, methods: dict[str, Method]) -> None:
+        self._commands = commands
+        self._reading = reading
+        self._methods = methods
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._done: list[bytes] = []
+
+    async def run(self) -> None:
+        """Serve for ever."""
+        await self._commands.ask("XGROUP", "CREATE", CALLS, GROUP, "0", "MKSTREAM")
+        print("ready", flush=True)
+        loop = asyncio.get_running_loop()
+        while True:
+            read = self._reading.ask(
+                "XREADGROUP", "GROUP", GROUP, "worker", "COUNT", LARGEST_READ, "BLOCK", 0, "STREAMS", CALLS, ">"
+            )
+            for _, entries in await read:
+                for entry_id, fields in entries:
+                    task = loop.create_task(self._call(entry_id, fields[1]))
+                    self._tasks.add(task)
+                    task.add_done_callback(self._tasks.discard)
+
+    async def _call(self, entry_id: bytes, entry: bytes) -> None:
+        channel, number, name, args = msgpack.unpackb(entry)
+        result = await self._methods[name](*args)
+        if channel:
+            self._commands.tell("XADD", channel, "*", "m", msgpack.packb((number, result)))
+        if not self._done:
+            asyncio.get_running_loop().call_soon(self._acknowledge)
+        self._done.append(entry_id)
+
+    def _acknowledge(self) -> None:
+        done, self._done = self._done, []
+        self._commands.tell("XACK", CALLS, GROUP, *done)
+        self._commands.tell("XDEL", CALLS, *done)
 
 
-def _acknowledge(commands: Wire, done: Iterable[bytes]) -> None:
-    commands.tell("XACK", CALLS, GROUP, *done)
-    commands.tell("XDEL", CALLS, *done)
-
-
-def add(a: int, b: int) -> int:
+async def add(a: int, b: int) -> int:
     """The echo call."""
     ran()
     return a + b
 
 
-def payload(text: str) -> str:
+async def payload(text: str) -> str:
     """Give back what came."""
     ran()
     return text
 
 
+async def work(url: str) -> None:
+    """Serve the two methods for ever."""
+    await Worker(await Wire.connect(url), await Wire.connect(url), {"add": add, "payload": payload}).run()
+
+
 if __name__ == "__main__":
     import uvloop
 
-    uvloop.run(work(sys.argv[1], {"add": add, "payload": payload}))
+    uvloop.run(work(sys.argv[1]))
