@@ -1,0 +1,33 @@
+"""The service on Celery: Redis as broker and as result backend."""
+
+import os
+
+from celery import Celery
+
+from bench.tally import ran
+
+URL = os.environ["BENCH_URL"]
+
+app = Celery("bench", broker=URL, backend=URL)
+app.conf.result_expires = 60
+
+
+@app.task
+def add(a: int, b: int) -> int:
+    """The echo call."""
+    ran()
+    return a + b
+
+
+@app.task
+def payload(text: str) -> str:
+    """Give back what came."""
+    ran()
+    return text
+
+
+@app.task(ignore_result=True)
+def submitted(a: int, b: int) -> int:
+    """The one-way call."""
+    ran()
+    return a + b
