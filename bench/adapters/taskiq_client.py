@@ -29,6 +29,6 @@ async def connected(_url: str) -> AsyncIterator[Operations]:
         return await result(await payload.kiq(text))
 
     try:
-        yield {"echo": echo, "payload": echoed, "submit": lambda a, b: add.kiq(a, b)}
+        yield {"echo": echo, "payload": echoed, "submit": add.kiq}
     finally:
         await broker.shutdown()
