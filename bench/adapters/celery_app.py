@@ -3,6 +3,7 @@
 import os
 
 from celery import Celery
+from celery.signals import worker_ready
 
 from bench.tally import ran
 
@@ -31,3 +32,9 @@ def submitted(a: int, b: int) -> int:
     """The one-way call."""
     ran()
     return a + b
+
+
+@worker_ready.connect
+def say(**_: object) -> None:
+    """Say what Celery itself says only where it logs every task as well."""
+    print("ready", flush=True)
