@@ -28,6 +28,9 @@ _CONTAINERS: Final = frozenset({list, dict, tuple, set, frozenset})
 _BUFFER: Final = 1024
 """Bytes that a packer begins with. Its own default is so large that malloc asks the kernel for it every time."""
 
+_LARGEST_BUFFER: Final = 65_536
+"""Bytes that a packer may hold on to for its next value."""
+
 _PEEKED: Final = 512
 """Bytes that are looked at of a message which is too large to be read."""
 
@@ -42,9 +45,17 @@ Parts = Iterable[tuple[str, object]]
 """What a value consists of: for each part its name in error messages, and the part."""
 
 
+_head_packers: Final[list[Any]] = []
+"""Packers that nobody uses now. One in use is not among them: a finalizer may run, and pack, in the middle of it."""
+
+
 def pack(value: object) -> bytes:
     """*value*, made of plain types only, as bytes."""
-    return msgpack.packb(value)  # pyright: ignore[reportReturnType] -- never None without a buffer
+    packer = _head_packers.pop() if _head_packers else msgpack.Packer(buf_size=_BUFFER)  # pyright: ignore[reportCallIssue]
+    data: bytes = packer.pack(value)
+    if len(data) <= _LARGEST_BUFFER:
+        _head_packers.append(packer)
+    return data
 
 
 def unpack(data: bytes) -> Any:
@@ -142,8 +153,19 @@ _TUPLE: Final = msgpack.ExtType(1, b"")
 
 
 def _pack_value(value: object) -> bytes:
-    packer = msgpack.Packer(default=_extend, strict_types=True, buf_size=_BUFFER)  # pyright: ignore[reportCallIssue]
-    return packer.pack(value)
+    packer = _value_packers.pop() if _value_packers else _value_packer()
+    # One that raised is not used again: it may hold the beginning of a value.
+    data: bytes = packer.pack(value)
+    if len(data) <= _LARGEST_BUFFER:
+        _value_packers.append(packer)
+    return data
+
+
+def _value_packer() -> Any:
+    return msgpack.Packer(default=_extend, strict_types=True, buf_size=_BUFFER)  # pyright: ignore[reportCallIssue]
+
+
+_value_packers: Final[list[Any]] = []
 
 
 def _extend(value: Any) -> Any:
@@ -181,6 +203,22 @@ class _Reading:
 
 
 def _unpack_value(data: bytes) -> Any:
+    try:
+        # What nearly every message is: plain values, which no function of ours has to look at.
+        return msgpack.unpackb(data, ext_hook=_not_plain, timestamp=_AS_FLOAT)
+    except Exception:
+        return _unpack_marked(data)
+
+
+def _not_plain(code: int, _data: bytes) -> Any:
+    raise _NotPlain(code)
+
+
+class _NotPlain(Exception):
+    """Raised by a value that msgpack does not have."""
+
+
+def _unpack_marked(data: bytes) -> Any:
     # Nothing re-enters the decoder: it takes 45 kB of the C stack each time, and a peer would choose how often.
     reading = _Reading()
     try:
