@@ -25,6 +25,11 @@ def decide(*, delivery_count: int, retries: int, deadline: int, now: int, replie
     """
     if delivery_count > retries + 1:
         return Decision.ABANDON
-    if now >= deadline and not replied:
-        return Decision.EXPIRE
-    return Decision.RUN
+    if replied or in_time(deadline, now):
+        return Decision.RUN
+    return Decision.EXPIRE
+
+
+def in_time(deadline: int, now: int) -> bool:
+    """Whether a call may still begin: all there is to decide about a first delivery."""
+    return now < deadline

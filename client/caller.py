@@ -18,6 +18,7 @@ from broker.keys import ServiceKeys
 from broker.link import Address, Link
 from broker.names import call_id
 from client.deadline import RedisClock
+from client.expiry import Expiry
 from client.open_call import OpenCall
 from client.producer import Producer
 from client.replies import BLOCK_MS, ReplyReader
@@ -44,10 +45,12 @@ class Caller:
         self.commands: Final = commands
         self._numbers = count(1)
         self._open: dict[int, OpenCall] = {}
+        self._expiry = Expiry(self._expire)
         self._keys: dict[str, ServiceKeys] = {}
         self._producers: dict[tuple[str, str], Producer] = {}
         self._reading = Link(address, name=f"callyard-replies-{self.id}", resend=False, silence=BLOCK_MS / 1000 + 10)
         self._replies = ReplyReader(commands, self._reading, self._deliver, self._verify)
+        self._replies.on_first = self._replies_open
         self._reading.on_open.append(self._replies.identify)
         self._timed: asyncio.Task[None] | None = None
         self._reader_opening: asyncio.Task[None] | None = None
@@ -68,11 +71,12 @@ class Caller:
         self._closed = True
         for call in list(self._open.values()):
             self._tell(call)
-            self._finish(call, CallCancelled(f"{call.name}: the caller was closed before the answer came."))
+            self._fail(call, CallCancelled(f"{call.name}: the caller was closed before the answer came."))
         for task in (self._timed, self._reader_opening):
             if task is not None:
                 task.cancel()
                 await asyncio.wait([task])
+        self._expiry.close()
         await self._replies.close()
         await self._reading.close()
 
@@ -84,32 +88,31 @@ class Caller:
         return keys
 
     def call(
-        self, service: str, entrypoint: str, program: tuple[Step, ...], deadline: float, options: dict[str, Any]
+        self,
+        producer: Producer,
+        program: tuple[Step, ...],
+        deadline: float,
+        options: dict[str, Any],
+        loop: asyncio.AbstractEventLoop,
     ) -> OpenCall:
-        """Make one call; it leaves with all others of this tick. Never blocks and never raises.
+        """Make one call; it leaves with all others of this tick of *loop*. Never blocks and never raises.
 
         The future of the returned record gets the outcome: the result, the callee's exception, or
         a typed error by *deadline* (seconds of the event loop's clock).
         """
-        loop = asyncio.get_running_loop()
         sequence = next(self._numbers)
-        name = f"{service}.{'.'.join(program[-1].path) or entrypoint}"
         entry = pack_call(WireCall(self.id, sequence, self.clock.at(deadline), options, program))
-        producer = self.producer(service, entrypoint)
-        call = OpenCall(
-            sequence, entry, producer, name, deadline, loop.create_future(), oneway=bool(options.get("oneway"))
-        )
-        refusal = self._refusal(call, loop.time())
-        if refusal is not None:
-            call.future.set_exception(refusal)
+        oneway = "oneway" in options
+        call = OpenCall(sequence, entry, producer, program[-1].path, deadline, loop.create_future(), oneway=oneway)
+        if self._closed or deadline <= loop.time() or len(entry) > self.limit:
+            call.future.set_exception(self._refusal(call))
             return call
-        if not call.oneway:
-            self._replies_open()
-            self._replies.listen(self.keys(service).reply(self.id))
+        if not oneway:
+            self._replies.listen(producer.channel)
         if "keep" in options:
             self._announce_result(call, options["keep"])
         self._open[sequence] = call
-        call.timer = loop.call_at(deadline, self._expire, call)
+        self._expiry.add(call, loop)
         producer.add(call)
         return call
 
@@ -119,17 +122,15 @@ class Caller:
             self._forget(call)
             self._tell(call)
 
-    def _refusal(self, call: OpenCall, now: float) -> RpcError | None:
+    def _refusal(self, call: OpenCall) -> RpcError:
         if self._closed:
             return CallCancelled(f"{call.name}: the caller is closed.", executed="no")
-        if call.deadline <= now:
-            return CallTimeout(f"{call.name} was not called: its deadline had passed already.", executed="no")
         if len(call.entry) > self.limit:
             return PayloadTooLarge(
                 f"{call.name}: the call takes {len(call.entry)} bytes; a message may have {self.limit}. "
                 "Raise max_message_bytes on both sides (32 MiB at most), or pass a reference to the data."
             )
-        return None
+        return CallTimeout(f"{call.name} was not called: its deadline had passed already.", executed="no")
 
     def producer(self, service: str, entrypoint: str) -> Producer:
         """The producer of this process for one entrypoint."""
@@ -141,7 +142,7 @@ class Caller:
                 entrypoint,
                 self.id,
                 accepted=self._accepted,
-                refused=self._finish,
+                refused=self._fail,
                 forgotten=self._replies.make_sure,
             )
         return producer
@@ -154,8 +155,10 @@ class Caller:
         sent.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def _accepted(self, call: OpenCall) -> None:
-        if call.oneway:
-            self._finish(call, call_id(self.id, call.sequence, call.producer.service))
+        if self._open.get(call.sequence) is call:
+            self._forget(call)
+            if not call.future.done():
+                call.future.set_result(call_id(self.id, call.sequence, call.producer.service))
 
     def _deliver(self, entry: bytes) -> None:
         try:
@@ -168,31 +171,30 @@ class Caller:
         call = self._open.get(reply.sequence)
         # No such call: the second reply of a call that ran twice, or one that was given up.
         if call is not None:
-            self._finish(call, read_outcome(reply, self.limit))
+            self._forget(call)
+            outcome = read_outcome(reply, self.limit)
+            if call.future.done():
+                return
+            if isinstance(outcome, Returned):
+                call.future.set_result(outcome.value)
+            else:
+                call.future.set_exception(outcome.error)
 
-    def _finish(self, call: OpenCall, outcome: Any) -> None:
-        """Give *call* its outcome, an `Outcome` or an exception of ours; only the first counts."""
-        if self._open.get(call.sequence) is not call:
-            return
-        self._forget(call)
-        if call.future.done():
-            return
-        if isinstance(outcome, Raised):
-            call.future.set_exception(outcome.error)
-        elif isinstance(outcome, RpcError):
-            call.future.set_exception(outcome)
-        else:
-            call.future.set_result(outcome.value if isinstance(outcome, Returned) else outcome)
+    def _fail(self, call: OpenCall, error: RpcError) -> None:
+        """End *call* with an error of ours; only the first outcome counts."""
+        if self._open.get(call.sequence) is call:
+            self._forget(call)
+            if not call.future.done():
+                call.future.set_exception(error)
 
     def _forget(self, call: OpenCall) -> None:
         del self._open[call.sequence]
         call.producer.forget(call.sequence)
-        if call.timer is not None:
-            call.timer.cancel()
+        self._expiry.remove(call)
 
     def _expire(self, call: OpenCall) -> None:
         if not call.accepted and not self.commands.connected:
-            self._finish(
+            self._fail(
                 call,
                 BrokerUnavailable(
                     f"{call.name}: Redis at {self.commands.address.shown} stayed away until the deadline.",
@@ -202,7 +204,7 @@ class Caller:
             return
         hint = "" if call.accepted else " Redis never confirmed that it holds the call."
         self._tell(call)
-        self._finish(call, CallTimeout(f"{call.name} gave no answer by its deadline.{hint}", executed="maybe"))
+        self._fail(call, CallTimeout(f"{call.name} gave no answer by its deadline.{hint}", executed="maybe"))
 
     def _tell(self, call: OpenCall) -> None:
         if self.commands.connected and not call.oneway:

@@ -17,14 +17,14 @@ class OpenCall:
     The entry is kept, not only the future: if Redis forgets newest writes, it is sent again.
     """
 
-    __slots__ = ("accepted", "deadline", "entry", "future", "name", "oneway", "producer", "sequence", "timer")
+    __slots__ = ("accepted", "deadline", "entry", "future", "oneway", "path", "producer", "sequence")
 
     def __init__(
         self,
         sequence: int,
         entry: bytes,
         producer: Producer,
-        name: str,
+        path: tuple[str, ...],
         deadline: float,
         future: asyncio.Future[Any],
         *,
@@ -33,8 +33,8 @@ class OpenCall:
         self.sequence = sequence
         self.entry = entry
         self.producer = producer
-        self.name = name
-        """`service.method`, for error texts."""
+        self.path = path
+        """Names from the entrypoint to what is called."""
         self.deadline = deadline
         """Seconds of the monotonic clock of the event loop."""
         self.future = future
@@ -42,7 +42,11 @@ class OpenCall:
         """Whether being accepted is the outcome."""
         self.accepted = False
         """Whether Redis is known to hold the entry."""
-        self.timer: asyncio.TimerHandle | None = None
+
+    @property
+    def name(self) -> str:
+        """`service.method`, for error texts."""
+        return f"{self.producer.service}.{'.'.join(self.path) or self.producer.entrypoint}"
 
     def mark_again(self) -> None:
         """Note in the entry that it is sent a second time although Redis had taken it once."""

@@ -39,7 +39,7 @@ _TAKEN, _UNKNOWN, _OVERLOADED, _NOT_OFFERED, _AGAIN = range(5)
 class Producer:
     """Sends the calls of one caller to one entrypoint's stream.
 
-    *refused* is told of each call that Redis did not take, *accepted* of each that it did;
+    *refused* is told of each call that Redis did not take, *accepted* of each one-way call that it did;
     *forgotten* is called before calls are sent again that Redis does not know (any longer).
     """
 
@@ -56,6 +56,8 @@ class Producer:
     ) -> None:
         self.service = keys.service
         self.entrypoint = entrypoint
+        self.channel = keys.reply(caller)
+        """Where the replies to this caller come."""
         self.open: dict[int, OpenCall] = {}
         self._keys = (keys.calls(entrypoint), keys.producer(caller, entrypoint), keys.meta)
         self._service_keys = keys
@@ -75,7 +77,7 @@ class Producer:
         """Send *call* with the others of this tick. It stays in `open` until `forget`."""
         self.open[call.sequence] = call
         if not self._unsent:
-            asyncio.get_running_loop().call_soon(self._flush)
+            self._link.at_tick_end(self._flush)
         self._unsent.append(call)
 
     def forget(self, sequence: int) -> None:
@@ -94,8 +96,9 @@ class Producer:
         if self._paused:
             return
         calls, self._unsent = self._unsent, []
+        open_calls = self.open
         # A call cancelled in the tick that made it needs no entry; its number is simply skipped.
-        self._send_all([call for call in calls if call.sequence in self.open])
+        self._send_all([call for call in calls if call.sequence in open_calls])
 
     def _send_all(self, calls: list[OpenCall]) -> None:
         for start in range(0, len(calls), LARGEST_BATCH):
@@ -137,13 +140,14 @@ class Producer:
             return
         if outcome == _TAKEN:
             self._served, self._gone_since = True, None
-        refused: list[OpenCall] = []
-        for call in calls:
-            if outcome == _TAKEN or call.sequence <= number:
-                call.accepted = True
+        taken = calls if outcome == _TAKEN else [call for call in calls if call.sequence <= number]
+        for call in taken:
+            call.accepted = True
+            if call.oneway:
                 self._accepted(call)
-            else:
-                refused.append(call)
+        if outcome == _TAKEN:
+            return
+        refused = [call for call in calls if call.sequence > number]
         if not refused:
             return
         # What was refused does not count as sent, or the next batch would wait for it.

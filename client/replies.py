@@ -18,7 +18,8 @@ RENEW_SECONDS: Final = 5.0
 BLOCK_MS: Final = 5_000
 FLOOR_SECONDS: Final = 0.002
 """Least time of an empty read: some servers return at once from a blocking read."""
-_MOST: Final = 512
+_MOST: Final = 64
+"""Entries of one read; one may hold all replies that a worker sent in a tick, or one that is large."""
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +44,8 @@ class ReplyReader:
         self._blocked = False
         self._reader_id: int | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self.on_first: Callable[[], None] = lambda: None
+        """Called when there is something to read for the first time."""
 
     def listen(self, channel: str) -> None:
         """Open *channel* before the next command of this tick, and read it from now on."""
@@ -52,6 +55,7 @@ class ReplyReader:
         self._open(channel)
         self._added.set()
         if not self._tasks:
+            self.on_first()
             self._tasks = [asyncio.create_task(self._read_forever()), asyncio.create_task(self._renew_forever())]
         if self._blocked and self._reader_id is not None:
             # A read that blocks does not see a stream that was added meanwhile.
@@ -141,15 +145,12 @@ class ReplyReader:
         milliseconds, _, number = last.partition(b"-")
         _ignore(self._reader.send("XTRIM", channel, "MINID", b"%s-%d" % (milliseconds, int(number) + 1)))
         for _, fields in entries:
-            if fields:
-                self._hand_over(fields[1])
-
-    def _hand_over(self, entry: bytes) -> None:
-        try:
-            self._deliver(entry)
-        except Exception:
-            # One reply that cannot be delivered must not end the reading of all others.
-            _log.exception("a reply could not be delivered")
+            for value in fields[1::2] if fields else ():
+                try:
+                    self._deliver(value)
+                except Exception:
+                    # One reply that cannot be delivered must not end the reading of all others.
+                    _log.exception("a reply could not be delivered")
 
 
 def _ignore(sent: asyncio.Future[Any]) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import math
 from collections.abc import Generator, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar, cast
 
@@ -49,6 +49,11 @@ class Target:
     entrypoint: str
     props: bytes | None = None
     options: Options = _DEFAULTS
+    wire: dict[str, Any] = field(init=False, compare=False)
+    """What of the options travels with every call; usually nothing."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "wire", _wire_options(self.props, self.options))
 
 
 class Stub:
@@ -162,7 +167,7 @@ class Call:
         return f"<call {self._record.name} {self.call_id} {state}>"
 
 
-def start(stub: Stub, kind: int, path: tuple[str, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
+def start(stub: Stub, kind: int, path: tuple[str, ...], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
     """Start one call on *stub*. Errors of the arguments are the outcome of the call, not raised here.
 
     Raises:
@@ -170,25 +175,25 @@ def start(stub: Stub, kind: int, path: tuple[str, ...], args: tuple[Any, ...], k
     """
     target = live_target(stub)
     caller = target.caller
-    options = target.options
-    now = asyncio.get_running_loop().time()
-    deadline = earliest(now, options.timeout, anyio.current_effective_deadline(), enclosing_deadline.get())
+    loop = asyncio.get_running_loop()
+    scope = anyio.current_effective_deadline()
+    deadline = earliest(loop.time(), target.options.timeout, scope, enclosing_deadline.get())
+    producer = caller.producer(target.service, target.entrypoint)
     try:
         if not path[-1].isidentifier() or len(path[-1]) > LONGEST_NAME:
             raise MethodNotFound(f"{path[-1]!a:.80} cannot be the name of a method.")
-        body = encode_arguments(args, dict(kwargs), caller.limit) if kind != GET else b""
+        body = encode_arguments(args, kwargs, caller.limit) if kind != GET else b""
     except RpcError as error:
-        return Call(caller, _failed(target, path, deadline, error))
-    program = (Step(0, kind, path, body),)
-    return Call(caller, caller.call(target.service, target.entrypoint, program, deadline, wire_options(target)))
+        future: asyncio.Future[Any] = loop.create_future()
+        future.set_exception(error)
+        return Call(caller, OpenCall(0, b"", producer, path, deadline, future, oneway=False))
+    return Call(caller, caller.call(producer, (Step(0, kind, path, body),), deadline, target.wire, loop))
 
 
-def wire_options(target: Target) -> dict[str, Any]:
-    """What of the stub's options travels with a call; usually nothing."""
-    options = target.options
+def _wire_options(props: bytes | None, options: Options) -> dict[str, Any]:
     wire: dict[str, Any] = {}
-    if target.props is not None:
-        wire["props"] = target.props
+    if props is not None:
+        wire["props"] = props
     if options.retries is not None:
         wire["retries"] = options.retries
     if options.keep_result is not None:
@@ -196,13 +201,6 @@ def wire_options(target: Target) -> dict[str, Any]:
     if options.idempotency_key is not None:
         wire["key"] = options.idempotency_key
     return wire
-
-
-def _failed(target: Target, path: tuple[str, ...], deadline: float, error: RpcError) -> OpenCall:
-    producer = target.caller.producer(target.service, target.entrypoint)
-    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-    future.set_exception(error)
-    return OpenCall(0, b"", producer, f"{target.service}.{'.'.join(path)}", deadline, future, oneway=False)
 
 
 def live_target(stub: Stub) -> Target:
@@ -285,11 +283,10 @@ async def submit(member: Any, *args: Any, keep_result: float | None = None, **kw
     stub, path = split(member)
     target = live_target(stub if keep_result is None else options(stub, keep_result=keep_result))
     caller = target.caller
-    wire = wire_options(target)
-    wire["oneway"] = True
     body = encode_arguments(args, kwargs, caller.limit)
-    now = asyncio.get_running_loop().time()
+    loop = asyncio.get_running_loop()
     # A one-way call outlives whoever makes it, so neither scope nor enclosing call bounds it.
-    deadline = earliest(now, target.options.timeout, math.inf, math.inf)
-    record = caller.call(target.service, target.entrypoint, (Step(0, CALL, path, body),), deadline, wire)
-    return await Call(caller, record)
+    deadline = earliest(loop.time(), target.options.timeout, math.inf, math.inf)
+    producer = caller.producer(target.service, target.entrypoint)
+    wire = {**target.wire, "oneway": True}
+    return await Call(caller, caller.call(producer, (Step(0, CALL, path, body),), deadline, wire, loop))

@@ -6,18 +6,18 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from broker.errors import CallTimeout, ConfigurationError, ReservedMethod, RpcError
 from broker.link import Link
-from broker.redelivery import Decision, decide
+from broker.redelivery import Decision, decide, in_time
 from client.deadline import RedisClock
 from worker_runtime.callers import Callers
 from worker_runtime.claims import Claims, Parked
 from worker_runtime.delivery import Work
 from worker_runtime.elsewhere import Elsewhere
 from worker_runtime.endings import Endings
-from worker_runtime.execution import Execution
+from worker_runtime.execution import Admitted, Execution
 from worker_runtime.invocation import caller_gone, find_method, refused
 from worker_runtime.lane import PROVEN_SECONDS, Lane
 from worker_runtime.method import Method
@@ -29,14 +29,6 @@ _UNUSUAL: Final = frozenset({"key", "again"})
 """Options that take a look at what happened before."""
 
 _log = logging.getLogger("callyard.worker")
-
-
-class Admitted(NamedTuple):
-    """What the longer way found out about a delivery that may run."""
-
-    replied: bool = False
-    ticket: Ticket | None = None
-    leave: Callable[[], None] | None = None
 
 
 class Admission:
@@ -57,17 +49,17 @@ class Admission:
 
     def admit(self, work: Work) -> None:
         """Begin *work*, answer it, or find out first what that takes. Never blocks."""
-        delivery, call = work
-        if delivery.delivery_count == 1 and not _UNUSUAL & call.options.keys():
+        delivery, call = work.delivery, work.call
+        if delivery.delivery_count == 1 and (not call.options or not _UNUSUAL & call.options.keys()):
             now = asyncio.get_running_loop().time()
             if work.oneway or self._callers.known(work.channel, now):
                 try:
-                    method = find_method(delivery.source.serving, delivery.source.entrypoint, call.program)
+                    method = find_method(delivery.source, call.program)
                 except (RpcError, ConfigurationError):
                     # Another worker may know it.
                     pass
                 else:
-                    self._begin(work, method, Admitted())
+                    self._begin(work, method, now)
                     return
         self._park(work)
 
@@ -105,21 +97,21 @@ class Admission:
                 method, admitted = admission
                 leave = None
                 self._claims.unpark(work.delivery.key)
-                self._begin(work, method, admitted)
+                self._begin(work, method, asyncio.get_running_loop().time(), admitted)
         finally:
             if leave is not None:
                 leave()
 
     async def _find_out(self, work: Work, leave: Callable[[], None] | None) -> tuple[Method, Admitted] | None:
         """Whether *work* is to run, and how; if not, it was ended."""
-        delivery, call = work
+        delivery, call = work.delivery, work.call
         # An earlier delivery that had replied runs again for the sake of its background tasks alone.
         replied = delivery.delivery_count > 1 and bool(await self._link.send("EXISTS", work.tail_key))
         if not (replied or work.oneway or await self._callers.alive(work.channel)):
             self._endings.answer(work, refused(caller_gone(call.id)))
             return None
         try:
-            method = find_method(delivery.source.serving, delivery.source.entrypoint, call.program)
+            method = find_method(delivery.source, call.program)
         except (RpcError, ConfigurationError) as error:
             await self._pass_on(work, error)
             return None
@@ -161,18 +153,18 @@ class Admission:
         else:
             self._endings.answer(work, refused(error))
 
-    def _begin(self, work: Work, method: Method, admitted: Admitted) -> None:
+    def _begin(self, work: Work, method: Method, now: float, admitted: Admitted | None = None) -> None:
         call = work.call
-        if (call.caller, call.sequence) in self._cancelled:
+        if self._cancelled and (call.caller, call.sequence) in self._cancelled:
             del self._cancelled[call.caller, call.sequence]
             refusal: RpcError = caller_gone(method.name)
-        elif self._decide(work, method, replied=admitted.replied) is Decision.EXPIRE:
-            refusal = CallTimeout(f"{method.name} was not started in time.", executed="no")
-        else:
-            self._execution.start(work, method, replied=admitted.replied, ticket=admitted.ticket, leave=admitted.leave)
+        elif (admitted is not None and admitted.replied) or in_time(call.deadline, self._clock.at(now)):
+            self._execution.start(work, method, now, admitted)
             return
-        self._endings.answer(work, refused(refusal), ticket=admitted.ticket)
-        if admitted.leave is not None:
+        else:
+            refusal = CallTimeout(f"{method.name} was not started in time.", executed="no")
+        self._endings.answer(work, refused(refusal), ticket=admitted.ticket if admitted else None)
+        if admitted is not None and admitted.leave is not None:
             admitted.leave()
 
     def _decide(self, work: Work, method: Method, *, replied: bool) -> Decision:

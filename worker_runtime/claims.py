@@ -26,6 +26,11 @@ class Parked:
         self.settling = False
         self.task: asyncio.Task[None] | None = None
 
+    def stop(self) -> None:
+        """End the waiting."""
+        if self.task is not None:
+            self.task.cancel()
+
 
 Held = Invocation | Parked
 """A delivery whose lease this process renews, begun or not."""
@@ -67,12 +72,13 @@ class Claims:
     def begin(self, key: Key, invocation: Invocation) -> None:
         """Count *invocation* as running."""
         self.running[key] = invocation
-        self._count(invocation.work, 1)
+        if self._of_service is not None:
+            self._count(invocation.work, 1)
 
     def end(self, key: Key) -> None:
         """Forget an invocation that has ended."""
         invocation = self.running.pop(key, None)
-        if invocation is not None:
+        if invocation is not None and self._of_service is not None:
             self._count(invocation.work, -1)
         self._changed.set()
 

@@ -8,11 +8,15 @@ import contextvars
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, NoReturn, Protocol, cast
 
 _log: Final = logging.getLogger("callyard.worker")
+
+_NO_TASKS: Final[AbstractSet[asyncio.Future[Any]]] = frozenset()
+"""What most calls have; only those that start one get a set of their own."""
 
 _NO_PROPS: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -60,7 +64,7 @@ class Context:
     """
 
     __slots__ = (
-        "_ended", "_expires", "_failed", "_loop", "aborted", "attempt", "call_id", "cancelled", "exports", "on_abort",
+        "_call_id", "_ended", "_expires", "_failed", "_loop", "aborted", "attempt", "cancelled", "exports", "on_abort",
         "props", "tasks",
     )  # fmt: skip
 
@@ -74,18 +78,23 @@ class Context:
         exports: Any = None,
     ) -> None:
         """Describe a call that runs on *loop* and expires at *expires* (seconds since the epoch)."""
-        self.call_id = call_id
+        self._call_id = call_id
         self.attempt = attempt
         self.props = props
         self.exports = exports
         self.cancelled = False
-        self.tasks: set[asyncio.Future[Any]] = set()
+        self.tasks: AbstractSet[asyncio.Future[Any]] = _NO_TASKS
         self.aborted: BaseException | None = None
         self.on_abort: Callable[[], object] | None = None
         self._loop = loop
         self._expires = expires
         self._failed = 0
         self._ended = False
+
+    @property
+    def call_id(self) -> str:
+        """The ID of the call."""
+        return self._call_id
 
     @property
     def fencing_token(self) -> int:
@@ -172,11 +181,14 @@ class Context:
             return
         task = _future(awaitable, self._loop)
         if task not in self.tasks:
+            if not isinstance(self.tasks, set):
+                self.tasks = set()
             self.tasks.add(task)
             task.add_done_callback(self._ended_task)
 
     def _ended_task(self, task: asyncio.Future[Any]) -> None:
-        self.tasks.discard(task)
+        if isinstance(self.tasks, set):
+            self.tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._failed += 1
             _log.error("A waitUntil() task failed. call=%s", self.call_id, exc_info=error)

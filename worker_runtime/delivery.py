@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final, NamedTuple
 
 from broker.envelope import Call
-from broker.keys import ServiceKeys
+from broker.errors import ProtocolError
 from worker_runtime.serving import Serving
 
 LONGEST_KEPT_MS: Final = 366 * 86_400_000
@@ -15,17 +16,51 @@ Key = tuple[bytes, int]
 """The fence of a delivery as this process knows it: entry ID and delivery count."""
 
 
-class Source(NamedTuple):
-    """A call stream that this worker reads: which entrypoint of which service its entries are for."""
+MOST_CHANNELS: Final = 10_000
+"""Callers whose reply channels are remembered by name."""
 
-    serving: Serving
-    entrypoint: str
-    stream: str
+_CALLER: Final = re.compile(r"[a-z0-9]{8,64}")
 
-    @property
-    def keys(self) -> ServiceKeys:
-        """The keys of the service."""
-        return self.serving.keys
+
+class Source:
+    """A call stream that this worker reads, and what every call of it needs.
+
+    Attributes:
+        serving: The service.
+        entrypoint: The name of the entrypoint.
+        stream: The key of the stream.
+        keys: The keys of the service.
+        cls: The class that a call makes an instance of.
+        methods: What callers may reach of it, by name.
+        limit: Bytes that a message may have.
+    """
+
+    __slots__ = ("_channels", "cls", "entrypoint", "keys", "limit", "methods", "serving", "stream")
+
+    def __init__(self, serving: Serving, entrypoint: str) -> None:
+        self.serving = serving
+        self.entrypoint = entrypoint
+        self.keys = serving.keys
+        self.stream = serving.keys.calls(entrypoint)
+        self.cls = serving.service.entrypoint(entrypoint)
+        self.methods = serving.service.methods[entrypoint]
+        self.limit = serving.settings.max_message_bytes
+        self._channels: dict[str, str] = {}
+
+    def channel(self, caller: str) -> str:
+        """The reply channel of *caller*.
+
+        Raises:
+            ProtocolError: no caller has such a name.
+        """
+        channel = self._channels.get(caller)
+        if channel is None:
+            if not _CALLER.fullmatch(caller):
+                raise ProtocolError("The entry is not a call: its caller has an impossible name.")
+            if len(self._channels) >= MOST_CHANNELS:
+                self._channels.clear()
+            channel = self._channels[caller] = self.keys.reply(caller)
+        return channel
 
 
 class Delivery(NamedTuple):
@@ -43,20 +78,15 @@ class Delivery(NamedTuple):
 
 
 class Work(NamedTuple):
-    """A delivery whose call could be read."""
+    """A delivery whose call could be read.
+
+    `channel` is the reply channel of the caller; `oneway` says that nobody waits for a reply.
+    """
 
     delivery: Delivery
     call: Call
-
-    @property
-    def channel(self) -> str:
-        """The reply channel of the caller."""
-        return self.delivery.source.keys.reply(self.call.caller)
-
-    @property
-    def oneway(self) -> bool:
-        """Whether nobody waits for a reply."""
-        return bool(self.call.options.get("oneway"))
+    channel: str
+    oneway: bool
 
     @property
     def kept_key(self) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
@@ -24,8 +23,6 @@ from worker_runtime.settling import Settler
 
 TICK_SECONDS: Final = 0.25
 """How often the deadlines of running calls are looked at."""
-
-_CALLER: Final = re.compile(r"[a-z0-9]{8,64}")
 
 _log = logging.getLogger("callyard.worker")
 
@@ -75,12 +72,13 @@ class Dispatcher:
 
     def _read(self, delivery: Delivery) -> Work | None:
         """The call in *delivery*; what is none goes to the dead letters."""
-        limit = delivery.source.serving.settings.max_message_bytes
-        size = len(delivery.value)
+        source, value = delivery.source, delivery.value
+        fits = len(value) <= source.limit
         try:
-            call = unpack_call(delivery.value) if size <= limit else peek_call(delivery.value)
-            if not _CALLER.fullmatch(call.caller):
-                raise ProtocolError("The entry is not a call: its caller has an impossible name.")
+            call = unpack_call(value) if fits else peek_call(value)
+            work = Work(
+                delivery, call, source.channel(call.caller), bool(call.options) and bool(call.options.get("oneway"))
+            )
         except ProtocolError as error:
             self._bury(delivery, error)
             return None
@@ -88,9 +86,8 @@ class Dispatcher:
             # Whatever a hostile entry brought about must not end the reading of all others.
             self._bury(delivery, ProtocolError(f"The entry cannot be read: {type(error).__name__}."))
             return None
-        work = Work(delivery, call)
-        if size > limit:
-            message = f"The call takes {size} bytes; the service takes {limit} (its max_message_bytes)."
+        if not fits:
+            message = f"The call takes {len(value)} bytes; the service takes {source.limit} (its max_message_bytes)."
             self._endings.answer(work, refused(PayloadTooLarge(message)))
             return None
         return work
@@ -134,8 +131,7 @@ class Dispatcher:
         left = self.claims.held()
         for held in left:
             held.lost = True
-            if held.task is not None:
-                held.task.cancel()
+            held.stop()
         # Those that had begun count this delivery as one that lost its worker.
         self._endings.release((held.work.delivery, isinstance(held, Invocation)) for held in left if not held.settling)
         tasks = [held.task for held in left if held.task is not None]
@@ -154,8 +150,7 @@ class Dispatcher:
         held.lost = True
         if isinstance(held, Invocation):
             held.ctx.mark_cancelled()
-        if held.task is not None:
-            held.task.cancel()
+        held.stop()
         _log.warning("lost the claim on the call %s", held.work.call.id)
 
     def _caller_gone(self, invocation: Invocation) -> None:

@@ -14,7 +14,7 @@ from broker.link import Link, Script
 from worker_runtime.delivery import Delivery, Work
 from worker_runtime.invocation import Outcome, refused
 from worker_runtime.once import Ticket
-from worker_runtime.settling import Settlement, Settler, Store, append_stores
+from worker_runtime.settling import Settler, Store, append_stores
 
 BOUNCE: Final = Script("bounce")
 DEAD: Final = Script("dead")
@@ -35,18 +35,22 @@ class Endings:
 
     def answer(self, work: Work, outcome: Outcome, *, ticket: Ticket | None = None, acknowledge: bool = True) -> None:
         """Send *outcome* to whoever wants it; without *acknowledge* the entry stays pending. Never blocks."""
-        wanted = not work.oneway
-        stores = self._stores(work, outcome, ticket) if ticket is not None or "keep" in work.call.options else []
+        call = work.call
+        reply = b"" if work.oneway else pack_reply(Reply(call.sequence, outcome.kind, outcome.body))
+        if acknowledge and ticket is None and not (call.options and "keep" in call.options):
+            self._settler.settle(work.delivery, work.channel, reply)
+            return
+        stores = self._stores(work, outcome, ticket)
         if not acknowledge:
             # Whoever takes this call over must know that its caller has been answered.
             limit = work.delivery.source.serving.settings.wait_until_limit
             stores.append(Store(work.tail_key, b"1", int(limit * 2000) + 60_000))
-        reply = pack_reply(Reply(work.call.sequence, outcome.kind, outcome.body)) if wanted else b""
-        self._settler.settle(work.channel, Settlement(work.delivery, reply, acknowledge, stores))
+        self._settler.settle_with(work.delivery, work.channel, reply, stores, acknowledge=acknowledge)
 
     def finish(self, work: Work) -> None:
         """Acknowledge a call that was answered before, its background tasks having ended. Never blocks."""
-        self._settler.settle(work.channel, Settlement(work.delivery, b"", True, [Store(work.tail_key, b"", 0)]))
+        stores = [Store(work.tail_key, b"", 0)]
+        self._settler.settle_with(work.delivery, work.channel, b"", stores, acknowledge=True)
 
     async def abandon(self, work: Work, ticket: Ticket | None = None) -> None:
         """Dead-letter a call that cost as many workers as it may.
@@ -98,7 +102,7 @@ class Endings:
         Raises:
             RpcError: Redis refused it or is away; the entry stays pending.
         """
-        delivery, call = work
+        delivery, call = work.delivery, work.call
         hops = call.options.get("hops", 0) + 1
         entry = pack_call(call._replace(options={**call.options, "hops": hops}))
         arguments = [GROUP, self._consumer, delivery.entry_id, delivery.delivery_count, entry]

@@ -8,7 +8,8 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
 
 from broker.codec import decode
 from broker.envelope import RAISED
@@ -29,6 +30,46 @@ GRACE_SECONDS: Final = 5.0
 _log = logging.getLogger("callyard.worker")
 
 
+class Admitted(NamedTuple):
+    """What the longer way found out about a delivery that may run.
+
+    `replied` says that its caller has had its answer; `leave` is called at its end.
+    """
+
+    replied: bool = False
+    ticket: Ticket | None = None
+    leave: Callable[[], None] | None = None
+
+
+class CallContext(Context):
+    """A context whose rarely wanted parts are worked out when somebody asks."""
+
+    __slots__ = ("_clock", "_work", "expires")
+
+    def __init__(self, work: Work, loop: asyncio.AbstractEventLoop, clock: RedisClock, expires: float) -> None:
+        super().__init__("", loop, None, work.delivery.delivery_count, exports=work.delivery.source.serving.exports)
+        self._work = work
+        self._clock = clock
+        self.expires = expires
+        """Seconds of the event loop's clock."""
+
+    @property
+    def call_id(self) -> str:
+        """The ID of the call, the same as at its caller."""
+        call = self._work.call
+        return call_id(call.caller, call.sequence, self._work.delivery.source.keys.service)
+
+    @property
+    def deadline(self) -> datetime:
+        """The moment (aware) after which nobody waits for the answer any more."""
+        if self._clock.offset_ms:
+            # Redis's clock shows time since the epoch; nothing depends on this process's own.
+            moment = self._clock.at(self.expires) / 1000
+        else:
+            moment = time.time() + self.expires - self._loop.time()
+        return datetime.fromtimestamp(moment, UTC)
+
+
 class Execution:
     """Runs calls as tasks of their own, and hands each outcome to *endings*."""
 
@@ -45,61 +86,74 @@ class Execution:
         """The invocation of a call that runs here."""
         return self._calls.get((caller, sequence))
 
-    def start(
-        self,
-        work: Work,
-        method: Method,
-        *,
-        replied: bool = False,
-        ticket: Ticket | None = None,
-        leave: Callable[[], None] | None = None,
-    ) -> None:
-        """Run *method* for *work*. *replied* says that its caller has had its answer; *leave* is called at its end."""
+    def start(self, work: Work, method: Method, now: float, admitted: Admitted | None = None) -> None:
+        """Run *method* for *work*, beginning *now* (seconds of the event loop's clock)."""
         loop = asyncio.get_running_loop()
-        delivery, call = work
-        now = loop.time()
-        expires = self._expiry(work, method, now, replied=replied)
-        shown_id = call_id(call.caller, call.sequence, delivery.source.serving.service.name)
-        # Redis's clock shows time since the epoch; nothing depends on this process's own.
-        moment = self._clock.at(expires) / 1000 if self._clock.offset_ms else time.time() + expires - now
-        ctx = Context(shown_id, loop, moment, delivery.delivery_count, exports=delivery.source.serving.exports)
-        invocation = Invocation(work, method, ctx, delivery.source.serving.env, now, expires)
-        invocation.held_until = expires + GRACE_SECONDS
-        invocation.ticket = ticket
-        key = delivery.key
-        self._claims.begin(key, invocation)
+        call, source = work.call, work.delivery.source
+        expires = self._clock.monotonic(call.deadline)
+        if method.policy.timeout is not None:
+            expires = min(expires, now + method.policy.timeout)
+        ctx = CallContext(work, loop, self._clock, expires)
+        invocation = Invocation(work, method, ctx, source.serving.env, now, expires)
+        if admitted is not None:
+            self._heed(invocation, ctx, admitted, now)
+        invocation.held_until = invocation.expires + GRACE_SECONDS
+        ctx.on_abort = invocation.interrupt
+        self._claims.begin(invocation.key, invocation)
         self._calls[call.caller, call.sequence] = invocation
         self.begun += 1
-        invocation.task = task = loop.create_task(self._run(invocation))
-        ctx.on_abort = invocation.interrupt
-        task.add_done_callback(lambda done: self._ended(invocation, done))
-        if leave is not None:
-            task.add_done_callback(lambda _: leave())
+        invocation.task = loop.create_task(self._run(invocation))
 
-    def _expiry(self, work: Work, method: Method, now: float, *, replied: bool) -> float:
-        if replied:
-            expires = now + work.delivery.source.serving.settings.wait_until_limit
-        else:
-            expires = self._clock.monotonic(work.call.deadline)
-        return expires if method.policy.timeout is None else min(expires, now + method.policy.timeout)
+    def _heed(self, invocation: Invocation, ctx: CallContext, admitted: Admitted, now: float) -> None:
+        invocation.ticket, invocation.leave = admitted.ticket, admitted.leave
+        if admitted.replied:
+            timeout = invocation.method.policy.timeout
+            limit = invocation.work.delivery.source.serving.settings.wait_until_limit
+            invocation.expires = now + (limit if timeout is None else min(limit, timeout))
+            ctx.expires = invocation.expires
 
     async def _run(self, invocation: Invocation) -> None:
-        work = invocation.work
+        """Run the call to its end. The task is never cancelled before it has come here."""
+        invocation.started = True
         try:
-            self._read_props(invocation)
-        except RpcError as error:
-            self._endings.answer(work, refused(error), ticket=invocation.ticket)
+            if invocation.interrupted:
+                self._answer_unstarted(invocation)
+            else:
+                await self._run_method(invocation)
+        except asyncio.CancelledError:
+            if not invocation.lost:
+                self._answer_unstarted(invocation)
+        except Exception as error:
+            _log.error("the runtime failed at the call %s", invocation.ctx.call_id, exc_info=error)
+            failure = RpcError(f"The runtime failed while it ran {invocation.method.name}.", executed="maybe")
+            self._endings.answer(invocation.work, refused(failure), ticket=invocation.ticket)
+        finally:
+            self._ended(invocation)
+
+    async def _run_method(self, invocation: Invocation) -> None:
+        work, ctx, method = invocation.work, invocation.ctx, invocation.method
+        if work.call.options and not self._read_props(invocation):
             return
-        serving = work.delivery.source.serving
-        limit = self._limit(invocation.method)
-        if limit is None:
-            outcome = await run(invocation, serving, self._threads)
+        if method.policy.concurrency is None:
+            outcome = await run(invocation, self._threads)
         else:
-            async with limit:
-                outcome = await run(invocation, serving, self._threads)
+            async with self._limit(method, method.policy.concurrency):
+                outcome = await run(invocation, self._threads)
         invocation.replied = True
-        if not invocation.lost:
+        if invocation.lost:
+            return
+        if ctx.tasks or (outcome.kind == RAISED and work.oneway):
             await self._end(invocation, outcome)
+            return
+        ctx.close()
+        invocation.settling = True
+        self._endings.answer(work, outcome, ticket=invocation.ticket)
+
+    def _answer_unstarted(self, invocation: Invocation) -> None:
+        # There is no outcome but the reason.
+        reason = invocation.cancelled_because or caller_gone(invocation.method.name)
+        if not invocation.lost:
+            self._endings.answer(invocation.work, refused(reason), ticket=invocation.ticket)
 
     async def _end(self, invocation: Invocation, outcome: Outcome) -> None:
         """Answer at once, and acknowledge when the background tasks have ended."""
@@ -137,31 +191,28 @@ class Execution:
             work=invocation.work, outcome=outcome, ticket=invocation.ticket, extras=extras,
         )  # fmt: skip
 
-    def _ended(self, invocation: Invocation, done: asyncio.Task[None]) -> None:
+    def _ended(self, invocation: Invocation) -> None:
+        call = invocation.work.call
+        self._claims.end(invocation.key)
+        if self._calls.get((call.caller, call.sequence)) is invocation:
+            del self._calls[call.caller, call.sequence]
+        if invocation.leave is not None:
+            invocation.leave()
+
+    def _read_props(self, invocation: Invocation) -> bool:
+        """Whether the props of the call could be read; if not, it was refused."""
         work = invocation.work
-        self._claims.end(work.delivery.key)
-        if self._calls.get((work.call.caller, work.call.sequence)) is invocation:
-            del self._calls[work.call.caller, work.call.sequence]
-        if done.cancelled():
-            if not invocation.lost:
-                # Cancelled before its first step: there is no outcome but the reason.
-                reason = invocation.cancelled_because or caller_gone(invocation.method.name)
-                self._endings.answer(work, refused(reason), ticket=invocation.ticket)
-        elif (error := done.exception()) is not None:
-            _log.error("the runtime failed at the call %s", invocation.ctx.call_id, exc_info=error)
-            failure = RpcError(f"The runtime failed while it ran {invocation.method.name}.", executed="maybe")
-            self._endings.answer(work, refused(failure), ticket=invocation.ticket)
-
-    def _read_props(self, invocation: Invocation) -> None:
-        props = invocation.work.call.options.get("props")
+        props = work.call.options.get("props")
         if isinstance(props, bytes):
-            limit = invocation.work.delivery.source.serving.settings.max_message_bytes
-            invocation.ctx.props = decode(props, limit=limit)
+            try:
+                invocation.ctx.props = decode(props, limit=work.delivery.source.limit)
+            except RpcError as error:
+                self._endings.answer(work, refused(error), ticket=invocation.ticket)
+                return False
+        return True
 
-    def _limit(self, method: Method) -> asyncio.Semaphore | None:
-        if method.policy.concurrency is None:
-            return None
+    def _limit(self, method: Method, concurrency: int) -> asyncio.Semaphore:
         limit = self._limits.get(id(method))
         if limit is None:
-            limit = self._limits[id(method)] = asyncio.Semaphore(method.policy.concurrency)
+            limit = self._limits[id(method)] = asyncio.Semaphore(concurrency)
         return limit

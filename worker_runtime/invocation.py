@@ -11,7 +11,7 @@ import contextvars
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from typing import Any, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
 from broker import failures
 from broker.codec import decode, encode
@@ -20,9 +20,8 @@ from broker.errors import CallCancelled, CallTimeout, DataCloneError, ProtocolEr
 from broker.http import Response
 from client.stub import enclosing_deadline
 from worker_runtime.context import Context, current
-from worker_runtime.delivery import Work
+from worker_runtime.delivery import Source, Work
 from worker_runtime.method import Method
-from worker_runtime.serving import Serving
 from worker_runtime.visibility import not_a_value, not_callable, not_found
 
 
@@ -37,12 +36,14 @@ class Invocation:
     """A call that runs here: what its code sees, and what the runtime needs to end it."""
 
     __slots__ = (
-        "cancelled_because", "claimed", "ctx", "env", "expires", "held_until", "lost", "method", "replied", "settling",
-        "task", "ticket", "work",
+        "cancelled_because", "claimed", "ctx", "env", "expires", "held_until", "interrupted", "key", "leave", "lost",
+        "method", "replied", "settling", "started", "task", "ticket", "work",
     )  # fmt: skip
 
     def __init__(self, work: Work, method: Method, ctx: Context, env: Any, claimed: float, expires: float) -> None:
         self.work = work
+        self.key: Final = work.delivery.key
+        """The fence of its delivery."""
         self.method = method
         self.ctx = ctx
         self.env = env
@@ -54,7 +55,13 @@ class Invocation:
         """Until when the lease of its entry is renewed; seconds of the event loop's clock."""
         self.ticket: Any = None
         """Its right to run under an idempotency key, if it has one."""
+        self.leave: Callable[[], None] | None = None
+        """Called at its end, if it kept others waiting."""
         self.task: asyncio.Task[None] | None = None
+        self.started = False
+        """Whether its task has had its first step."""
+        self.interrupted = False
+        """Whether it was to end before that."""
         self.cancelled_because: RpcError | None = None
         self.lost = False
         """Whether another worker has the call now."""
@@ -72,29 +79,37 @@ class Invocation:
 
     def interrupt(self) -> None:
         """Cancel the method, unless it has ended already."""
-        if self.task is not None and not self.replied:
+        if not self.replied:
+            self.stop()
+
+    def stop(self) -> None:
+        """Cancel the task; before its first step, which sees to its own end, that only leaves a note."""
+        if self.started and self.task is not None:
             self.task.cancel()
+        self.interrupted = True
 
 
-def find_method(serving: Serving, entrypoint: str, program: tuple[Step, ...]) -> Method:
+def find_method(source: Source, program: tuple[Step, ...]) -> Method:
     """The prepared method that the program of a call names.
 
     Raises:
         RpcError: there is none that callers may reach, or the program is of a kind to come.
     """
-    steps = list(program)
-    step = steps[0]
-    if len(steps) > 1 or step.receiver != 0 or not step.path:
+    step = program[0]
+    if len(program) != 1 or step.receiver != 0 or not step.path:
         raise ProtocolError("This worker runs programs of one step only.", executed="no")
-    if step.kind == FETCH:
-        return serving.service.fetch(entrypoint)
-    if step.kind not in (CALL, GET):
-        raise ProtocolError(f"This worker knows no step of kind {step.kind}.", executed="no")
-    name, *inner = step.path
-    method = serving.service.method(entrypoint, name)
-    if method.kind == "method" and inner:
-        raise not_found(inner[0])
-    if method.kind == "method" and step.kind == GET:
+    kind, path, name = step.kind, step.path, step.path[0]
+    if kind == CALL and len(path) == 1 and (known := source.methods.get(name)) is not None and known.kind == "method":
+        return known
+    service = source.serving.service
+    if kind == FETCH:
+        return service.fetch(source.entrypoint)
+    if kind not in (CALL, GET):
+        raise ProtocolError(f"This worker knows no step of kind {kind}.", executed="no")
+    method = service.method(source.entrypoint, name)
+    if method.kind == "method" and len(path) > 1:
+        raise not_found(path[1])
+    if method.kind == "method" and kind == GET:
         raise not_a_value(name)
     return method
 
@@ -108,35 +123,42 @@ def read_arguments(method: Method, step: Step, limit: int) -> tuple[Sequence[Any
     if step.kind == GET:
         return (), {}
     body: Any = decode(step.body, limit=limit)
-    if not (isinstance(body, list) and [type(part) for part in cast("list[Any]", body)] == [list, dict]):
+    if type(body) is not list or len(cast("list[Any]", body)) != 2:
         raise ProtocolError("The arguments of the call have the wrong shape.", executed="no")
-    arguments = cast("tuple[list[Any], dict[str, Any]]", tuple(cast("list[Any]", body)))
+    args, kwargs = cast("list[Any]", body)
+    if type(args) is not list or type(kwargs) is not dict:
+        raise ProtocolError("The arguments of the call have the wrong shape.", executed="no")
+    given = cast("list[Any]", args), cast("dict[str, Any]", kwargs)
     # The arguments of a function in a property belong to that function, which checks them itself.
-    return arguments if method.kind == "property" else method.validate(*arguments)
+    return given if method.kind == "property" else method.validate(*given)
 
 
-async def run(invocation: Invocation, serving: Serving, threads: Executor) -> Outcome:
+async def run(invocation: Invocation, threads: Executor) -> Outcome:
     """Run the method of *invocation* and return how it ended. Never raises.
 
     If cancelled through `Invocation.cancel`, its reason is the outcome.
     """
+    method, source = invocation.method, invocation.work.delivery.source
     step = invocation.work.call.program[0]
-    limit = serving.settings.max_message_bytes
     try:
-        args, kwargs = read_arguments(invocation.method, step, limit)
+        args, kwargs = read_arguments(method, step, source.limit)
     except RpcError as error:
         return refused(error)
     current.set(invocation)
     enclosing_deadline.set(invocation.expires)
     try:
-        value = await _invoke(invocation, serving, threads, args, kwargs)
+        function = method.bind(source.cls(invocation.ctx, invocation.env))
+        if method.kind != "property" and method.is_async:
+            value = await function(*args, **kwargs)
+        else:
+            value = await _run_plain(invocation, threads, function, args, kwargs)
         if len(step.path) > 1:
             value = await _descend(value, step, args, kwargs)
         if invocation.ctx.aborted is not None:
             raise invocation.ctx.aborted
     except BaseException as error:
-        return _described(_raised, invocation, error, serving.settings.traceback)
-    return _described(_returned, invocation, value, limit)
+        return _described(_raised, invocation, error, source.serving.settings.traceback)
+    return _described(_returned, invocation, value, source.limit)
 
 
 def _described(describe: Callable[..., Outcome], *ended: Any) -> Outcome:
@@ -153,21 +175,24 @@ def refused(error: RpcError) -> Outcome:
     return Outcome(REFUSED, encode(failures.dump_refusal(error)))
 
 
-async def _invoke(
-    invocation: Invocation, serving: Serving, threads: Executor, args: Sequence[Any], kwargs: Mapping[str, Any]
+async def _run_plain(
+    invocation: Invocation,
+    threads: Executor,
+    function: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
 ) -> Any:
+    """Run what is no `async def`: in a thread, unless it asked to be run on the event loop."""
     method = invocation.method
-    source = invocation.work.delivery.source
-    instance = serving.service.entrypoint(source.entrypoint)(invocation.ctx, serving.env)
-    function = method.bind(instance)
-    given: tuple[Sequence[Any], Mapping[str, Any]] = ((), {}) if method.kind == "property" else (args, kwargs)
+    if method.kind == "property":
+        args, kwargs = (), {}
     if method.is_async:
-        return await function(*given[0], **given[1])
+        return await function(*args, **kwargs)
     inline = method.policy.inline
-    if serving.settings.inline if inline is None else inline:
-        value = function(*given[0], **given[1])
+    if invocation.work.delivery.source.serving.settings.inline if inline is None else inline:
+        value = function(*args, **kwargs)
     else:
-        value = await _in_thread(invocation.ctx, threads, function, *given)
+        value = await _in_thread(invocation.ctx, threads, function, args, kwargs)
     return await value if inspect.isawaitable(value) else value
 
 

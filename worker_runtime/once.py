@@ -46,7 +46,7 @@ async def acquire(link: Link, work: Work, method: str, expires: float) -> Ticket
     Raises:
         RpcError: Redis refused it or is away.
     """
-    delivery, call = work
+    delivery, call = work.delivery, work.call
     source = delivery.source
     key = call.options.get("key")
     if not isinstance(key, str) or not 0 < len(key) <= LONGEST_KEY:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
 from broker.errors import RpcError
@@ -16,6 +17,8 @@ SETTLE: Final = Script("settle")
 
 LARGEST_BATCH: Final = 250
 """Most calls in one run of the script."""
+LARGEST_REPLIES: Final = 256 * 1024
+"""Bytes of the replies in one run of the script, which are one entry: more begin another."""
 
 _log = logging.getLogger("callyard.worker")
 
@@ -28,17 +31,22 @@ class Store(NamedTuple):
     ttl_ms: int
 
 
-class Settlement(NamedTuple):
-    """What is to happen to one delivery: a reply (or none), whether its entry is done, what is stored."""
+class _Batch:
+    """What is to be settled in one run of the script: calls from one stream, made by one caller."""
 
-    delivery: Delivery
-    reply: bytes
-    acknowledge: bool
-    stores: Sequence[Store] = ()
+    __slots__ = ("bytes", "deliveries", "keys", "others", "plain", "plain_calls")
+
+    def __init__(self, stream: str, channel: str) -> None:
+        self.keys = [stream, channel]
+        self.deliveries: list[Delivery] = []
+        self.bytes = 0
+        self.plain_calls = 0
+        self.plain: list[str | int | bytes] = []
+        self.others: list[str | int | bytes] = []
 
 
 class Settler:
-    """Collects settlements and sends them at the end of the tick.
+    """Collects what was settled and sends it at the end of the tick.
 
     *fenced* is told of each delivery that turned out not to be this worker's any longer; nothing
     was changed for it.
@@ -48,40 +56,59 @@ class Settler:
         self._link = link
         self._consumer = consumer
         self._fenced = fenced
-        self._waiting: dict[tuple[str, str], list[Settlement]] = {}
+        self._batches: dict[tuple[str, str], _Batch] = {}
         self._under_way: set[asyncio.Future[list[bytes]]] = set()
 
-    def settle(self, reply_channel: str, settlement: Settlement) -> None:
-        """Settle with the others of this tick. Sent again if the connection breaks; never blocks."""
-        if not self._waiting:
-            asyncio.get_running_loop().call_soon(self._flush)
-        self._waiting.setdefault((settlement.delivery.source.stream, reply_channel), []).append(settlement)
+    def settle(self, delivery: Delivery, channel: str, reply: bytes) -> None:
+        """Reply (where *reply* is not empty) and acknowledge, with the others of this tick.
+
+        Sent again if the connection breaks; never blocks.
+        """
+        batch = self._batch(delivery, channel, reply)
+        batch.plain_calls += 1
+        batch.plain += (delivery.entry_id, delivery.delivery_count, reply)
+
+    def settle_with(
+        self, delivery: Delivery, channel: str, reply: bytes, stores: Sequence[Store], *, acknowledge: bool
+    ) -> None:
+        """As `settle`, with *stores* in the same step; without *acknowledge* the entry stays pending."""
+        batch = self._batch(delivery, channel, reply)
+        batch.others += (delivery.entry_id, delivery.delivery_count, int(acknowledge), reply, len(stores))
+        append_stores(stores, batch.keys, batch.others)
 
     async def settled(self) -> None:
         """Wait until Redis has confirmed everything settled so far. Safe to cancel."""
-        while self._waiting or self._under_way:
-            if self._waiting:
+        while self._batches or self._under_way:
+            if self._batches:
                 self._flush()
             await asyncio.wait(self._under_way)
 
+    def _batch(self, delivery: Delivery, channel: str, reply: bytes) -> _Batch:
+        stream = delivery.source.stream
+        batch = self._batches.get((stream, channel))
+        if batch is None:
+            if not self._batches:
+                self._link.at_tick_end(self._flush)
+            batch = self._batches[stream, channel] = _Batch(stream, channel)
+        elif len(batch.deliveries) == LARGEST_BATCH or batch.bytes + len(reply) > LARGEST_REPLIES:
+            self._send(batch)
+            batch = self._batches[stream, channel] = _Batch(stream, channel)
+        batch.deliveries.append(delivery)
+        batch.bytes += len(reply)
+        return batch
+
     def _flush(self) -> None:
-        waiting, self._waiting = self._waiting, {}
-        for (stream, channel), settlements in waiting.items():
-            for start in range(0, len(settlements), LARGEST_BATCH):
-                self._send(stream, channel, settlements[start : start + LARGEST_BATCH])
+        batches, self._batches = self._batches, {}
+        for batch in batches.values():
+            self._send(batch)
 
-    def _send(self, stream: str, channel: str, batch: list[Settlement]) -> None:
-        keys = [stream, channel]
-        arguments: list[str | int | bytes] = [GROUP, self._consumer]
-        for delivery, reply, acknowledge, stores in batch:
-            arguments += (delivery.entry_id, delivery.delivery_count, int(acknowledge), reply, len(stores))
-            if stores:
-                append_stores(stores, keys, arguments)
-        sent = SETTLE.run(self._link, keys, arguments)
+    def _send(self, batch: _Batch) -> None:
+        arguments = [GROUP, self._consumer, batch.plain_calls, *batch.plain, *batch.others]
+        sent = SETTLE.run(self._link, batch.keys, arguments)
         self._under_way.add(sent)
-        sent.add_done_callback(lambda done: self._answered(batch, done))
+        sent.add_done_callback(partial(self._answered, batch.deliveries))
 
-    def _answered(self, batch: list[Settlement], done: asyncio.Future[list[bytes]]) -> None:
+    def _answered(self, deliveries: list[Delivery], done: asyncio.Future[list[bytes]]) -> None:
         self._under_way.discard(done)
         if done.cancelled():
             return
@@ -89,12 +116,12 @@ class Settler:
         if error is not None:
             # The entries stay pending: after one lease another worker runs them again.
             level = logging.ERROR if isinstance(error, RpcError) else logging.CRITICAL
-            _log.log(level, "%d calls could not be settled: %s", len(batch), error)
+            _log.log(level, "%d calls could not be settled: %s", len(deliveries), error)
             return
         fenced = set(done.result())
-        for settlement in batch if fenced else ():
-            if settlement.delivery.entry_id in fenced:
-                self._fenced(settlement.delivery)
+        for delivery in deliveries if fenced else ():
+            if delivery.entry_id in fenced:
+                self._fenced(delivery)
 
 
 def append_stores(stores: Sequence[Store], keys: list[str], arguments: list[str | int | bytes]) -> None:

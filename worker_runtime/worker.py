@@ -81,9 +81,7 @@ class Worker:
         )
         self._servings = [self._serving(service, config) for service, config in plan.services]
         sources = [
-            Source(serving, entrypoint, serving.keys.calls(entrypoint))
-            for serving in self._servings
-            for entrypoint in serving.service.entrypoints
+            Source(serving, entrypoint) for serving in self._servings for entrypoint in serving.service.entrypoints
         ]
         self._sources = sources
         self._offers: list[Mapping[str, Any]] = [serving.service.describe() for serving in self._servings]

@@ -47,6 +47,7 @@ class Link:
         self._silence = silence
         self._wire: Wire | None = None
         self._queued: list[Waiting] = []
+        self._last_words: list[Callable[[], None]] = []
         self._flushing = False
         self._closed = False
         self._setbacks = 0
@@ -102,15 +103,23 @@ class Link:
             LinkLost: the connection broke and the link does not resend.
             BrokerUnavailable: the link was closed.
         """
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
         if self._closed or not (self._resend or self._open.is_set()):
             future.set_exception(self._gone("not connected"))
             return future
         self._queued.append(Waiting(pack_command(arguments), future))
         if not self._flushing and self._open.is_set():
             self._flushing = True
-            asyncio.get_running_loop().call_soon(self._flush)
+            loop.call_soon(self._flush)
         return future
+
+    def at_tick_end(self, add: Callable[[], None]) -> None:
+        """Call *add* at the end of this tick: what it sends leaves in the same write as everything else of the tick."""
+        self._last_words.append(add)
+        if not self._flushing:
+            self._flushing = True
+            asyncio.get_running_loop().call_soon(self._flush)
 
     def send_now(self, *arguments: Argument) -> asyncio.Future[Any]:
         """Send one command at once, before those that queue up; for hooks in `on_open`."""
@@ -146,6 +155,10 @@ class Link:
             self._wire.close()
 
     def _flush(self) -> None:
+        while self._last_words:
+            last_words, self._last_words = self._last_words, []
+            for add in last_words:
+                add()
         self._flushing = False
         if self._wire is None or not self._queued or not self._open.is_set():
             return

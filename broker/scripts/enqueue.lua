@@ -16,17 +16,16 @@ if last < tonumber(ARGV[3]) then return {4, last} end
 local at = 4
 while at <= #ARGV and tonumber(ARGV[at]) <= last do at = at + 2 end
 if at > #ARGV then return {0, last} end
-if redis.call('EXISTS', KEYS[1]) == 0 then return {1, last} end
-local cap = redis.call('HGET', KEYS[3], 'backlog:' .. ARGV[1])
-if not cap and redis.call('EXISTS', KEYS[3]) == 1 then return {3, last} end
+local call, stream = redis.call, KEYS[1]
+if call('EXISTS', stream) == 0 then return {1, last} end
+local cap = call('HGET', KEYS[3], 'backlog:' .. ARGV[1])
+if not cap and call('EXISTS', KEYS[3]) == 1 then return {3, last} end
 local room = #ARGV
-if cap then room = tonumber(cap) - redis.call('XLEN', KEYS[1]) end
-local taken = last
-while at <= #ARGV and room > 0 do
-  redis.call('XADD', KEYS[1], '*', 'm', ARGV[at + 1])
-  taken = tonumber(ARGV[at])
-  at = at + 2
-  room = room - 1
-end
-if taken > last then redis.call('SET', KEYS[2], taken, 'PX', ARGV[2]) end
-return {at <= #ARGV and 2 or 0, taken}
+if cap then room = tonumber(cap) - call('XLEN', stream) end
+if room <= 0 then return {2, last} end
+local all = at + 2 * room > #ARGV
+local till = all and #ARGV or at + 2 * room - 1
+for value = at + 1, till, 2 do call('XADD', stream, '*', 'm', ARGV[value]) end
+local taken = tonumber(ARGV[till - 1])
+call('SET', KEYS[2], taken, 'PX', ARGV[2])
+return {all and 0 or 2, taken}

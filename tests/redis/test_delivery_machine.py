@@ -108,7 +108,9 @@ class Delivery(RuleBasedStateMachine):
     @rule(data=st.data(), acknowledge=st.booleans(), reply=st.booleans(), twice=st.booleans())
     def settle(self, data, acknowledge, reply, twice):
         worker, entry_id, count, held = self._some(data)
-        arguments = [GROUP, worker, entry_id, count, int(acknowledge), "reply" if reply else "", 0]
+        said = "reply" if reply else ""
+        plain = [1, entry_id, count, said] if acknowledge else [0, entry_id, count, 0, said, 0]
+        arguments = [GROUP, worker, *plain]
         assert self.run("settle", [STREAM, REPLY], arguments) == ([] if held else [entry_id])
         self.replies += held and reply
         if held and acknowledge:

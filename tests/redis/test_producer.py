@@ -29,7 +29,7 @@ class Calls:
             sequence, self._next = self._next, self._next + 1
             entry = pack_call(Call("caller01", sequence, 0, {}, (Step(0, CALL, ("add",), b""),)))
             future = asyncio.get_running_loop().create_future()
-            self.producer.add(OpenCall(sequence, entry, self.producer, "svc.add", 0.0, future, oneway=False))
+            self.producer.add(OpenCall(sequence, entry, self.producer, ("add",), 0.0, future, oneway=True))
 
     def accepted(self, call):
         self.outcomes[call.sequence] = None

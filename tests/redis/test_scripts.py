@@ -52,7 +52,7 @@ async def claim(link, worker, idle=AT_ONCE, late=0):
 async def settle(link, worker, entry_id, count, *, acknowledge=1, reply=b"reply", kept=()):
     stores = [part for index, _ in enumerate(kept, 3) for part in (index, b"reply", 60_000)]
     return await SETTLE.run(
-        link, [STREAM, REPLY, *kept], [GROUP, worker, entry_id, count, acknowledge, reply, len(kept), *stores]
+        link, [STREAM, REPLY, *kept], [GROUP, worker, 0, entry_id, count, acknowledge, reply, len(kept), *stores]
     )
 
 
