@@ -4,6 +4,6 @@ Importing this package costs almost nothing and never imports Redis: services im
 """
 
 # Before anything else can import the module of the same name, which would otherwise hide the decorator.
-from worker_runtime.policy import policy
+from broker.methods.policy import policy
 
 __all__ = ["policy"]

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from broker.errors import CallTimeout, ConfigurationError, ReservedMethod, RpcError
 from broker.link import Link
+from broker.methods.method import Method
 from broker.redelivery import Decision, decide, in_time
 from client.deadline import RedisClock
 from worker_runtime.callers import Callers
@@ -20,7 +21,6 @@ from worker_runtime.endings import Endings
 from worker_runtime.execution import Admitted, Execution
 from worker_runtime.invocation import caller_gone, find_method, refused
 from worker_runtime.lane import PROVEN_SECONDS, Lane
-from worker_runtime.method import Method
 from worker_runtime.once import Ticket, acquire
 
 _REMEMBERED_CANCELS: Final = 100_000

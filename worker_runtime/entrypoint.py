@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from broker.methods.visibility import RESERVED
+
 if TYPE_CHECKING:
     from worker_runtime.context import Context
 
@@ -18,6 +20,8 @@ class WorkerEntrypoint:
         ctx: The call: `waitUntil`, `props`, `deadline` and the rest of `Context`.
         env: The bindings, variables and secrets of the service.
     """
+
+    __callyard_reserved__ = RESERVED
 
     ctx: Context
     env: Any

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 from broker.codec import decode
 from broker.envelope import RAISED
 from broker.errors import RpcError
+from broker.methods.method import Method
 from broker.names import call_id
 from client.deadline import RedisClock
 from worker_runtime.claims import Claims
@@ -21,7 +22,6 @@ from worker_runtime.context import Context
 from worker_runtime.delivery import Work
 from worker_runtime.endings import Endings
 from worker_runtime.invocation import Invocation, Outcome, caller_gone, refused, run
-from worker_runtime.method import Method
 from worker_runtime.once import Ticket
 
 GRACE_SECONDS: Final = 5.0

@@ -18,11 +18,11 @@ from broker.codec import decode, encode
 from broker.envelope import CALL, FETCH, GET, RAISED, REFUSED, RETURNED, Step
 from broker.errors import CallCancelled, CallTimeout, DataCloneError, ProtocolError, RpcError
 from broker.http import Response
+from broker.methods.method import Method
+from broker.methods.visibility import not_a_value, not_callable, not_found
 from client.stub import enclosing_deadline
 from worker_runtime.context import Context, current
 from worker_runtime.delivery import Source, Work
-from worker_runtime.method import Method
-from worker_runtime.visibility import not_a_value, not_callable, not_found
 
 
 class Outcome(NamedTuple):

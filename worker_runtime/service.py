@@ -14,11 +14,11 @@ from types import ModuleType
 from typing import Any, Final
 
 from broker.errors import ConfigurationError, MethodNotFound, ServiceUnavailable
+from broker.methods.method import Method, prepare, prepare_fetch
+from broker.methods.visibility import visible_names
 from broker.names import DEFAULT_ENTRYPOINT, check_entrypoint, check_service
 from worker_runtime.entrypoint import WorkerEntrypoint
 from worker_runtime.loading import import_file, mistake_in
-from worker_runtime.method import Method, prepare, prepare_fetch
-from worker_runtime.visibility import visible_names
 
 _numbers: Final = count()
 _EXAMPLE: Final = "Define `class Default(WorkerEntrypoint)` in it, with `from workers import WorkerEntrypoint`."

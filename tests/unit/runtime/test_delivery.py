@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.codec import encode
+from broker.methods.policy import LONGEST_PAUSE, Policy
 from broker.redelivery import Decision, decide
 from worker_runtime.claims import share
 from worker_runtime.lane import Lane
 from worker_runtime.once import digest_of
-from worker_runtime.policy import LONGEST_PAUSE, Policy
 from worker_runtime.watchdog import SLOW_SECONDS, STUCK_SECONDS, Verdict, judge
 
 scalars = st.none() | st.booleans() | st.integers() | st.text() | st.binary()

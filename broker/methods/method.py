@@ -8,10 +8,10 @@ from functools import partial
 from typing import Any, Final
 
 from broker.errors import ConfigurationError, InvalidArguments
-from worker_runtime.arguments import Arguments, Validate, compile_validation, parameters_schema, result_schema
-from worker_runtime.policy import Policy, policy_of
-from worker_runtime.signature import signature_of
-from worker_runtime.visibility import Kind, Member, not_found, resolve, resolve_fetch
+from broker.methods.arguments import Arguments, Validate, compile_validation, parameters_schema, result_schema
+from broker.methods.policy import Policy, policy_of
+from broker.methods.signature import signature_of
+from broker.methods.visibility import Kind, Member, not_found, resolve, resolve_fetch
 
 _PREPARED: Final = "__callyard_methods__"
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from broker.errors import ConfigurationError
+from broker.methods.method import prepare
+from broker.methods.policy import Policy
 from worker_runtime import policy
 from worker_runtime.entrypoint import WorkerEntrypoint
-from worker_runtime.method import prepare
-from worker_runtime.policy import Policy
 
 
 @policy(retries=1, timeout=10, inline=True)

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ArgsKwargs
 
 from broker.errors import InvalidArguments
-from worker_runtime.mismatch import explain
+from broker.methods.mismatch import explain
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 Validate = Callable[[Sequence[Any], Mapping[str, Any]], Arguments]
@@ -70,7 +70,7 @@ def result_schema(signature: inspect.Signature) -> dict[str, Any]:
 
 def schema_of(adapter: TypeAdapter[Any], *, mode: Any) -> dict[str, Any]:
     """The JSON schema of *adapter*, `{}` in the place of what JSON cannot describe."""
-    from worker_runtime.schema import LenientSchema
+    from broker.methods.schema import LenientSchema
 
     return adapter.json_schema(schema_generator=LenientSchema, mode=mode)
 

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import pytest
 
 from broker.errors import MethodNotFound, ReservedMethod
+from broker.methods.method import prepare
+from broker.methods.visibility import RESERVED, not_a_value, not_callable, resolve, resolve_fetch, visible_names
 from worker_runtime.entrypoint import WorkerEntrypoint
-from worker_runtime.method import prepare
-from worker_runtime.visibility import RESERVED, not_a_value, not_callable, resolve, resolve_fetch, visible_names
 
 
 class Mixin:

@@ -10,21 +10,24 @@ import re
 from dataclasses import dataclass
 from functools import cached_property, partialmethod, singledispatchmethod
 from types import BuiltinFunctionType, ClassMethodDescriptorType, MethodDescriptorType, WrapperDescriptorType
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from broker.errors import DataCloneError, MethodNotFound, ReservedMethod
-from worker_runtime.entrypoint import WorkerEntrypoint
 
 Kind = Literal["method", "property", "fetch"]
 
 RESERVED: Final = frozenset(
     {"fetch", "connect", "alarm", "webSocketMessage", "webSocketClose", "webSocketError", "dup", "constructor"}
 )
-"""Names with a meaning of their own, refused as methods even where a class defines them."""
+"""Names of an entrypoint with a meaning of their own, refused as methods even where a class defines them."""
+RESERVED_OF_TARGETS: Final = frozenset({"dup", "constructor", "dispose"})
+"""The same for objects that travel by reference: what stubs of them have themselves."""
+
+BASE: Final = "__callyard_reserved__"
+"""Attribute of the base classes of everything that can be called: the names that their subclasses cannot offer."""
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")
 _OWN: Final = frozenset({"ctx", "env"})
-_BASES: Final = (object, WorkerEntrypoint)
 
 # Methods written in C belong to built-in bases (`dict.pop`), which no author meant to offer.
 _BUILT_IN: Final = (
@@ -55,7 +58,7 @@ def resolve(cls: type, name: str) -> Member:
         ReservedMethod: The name is reserved, whether the class defines it or not.
         MethodNotFound: There is nothing under it that callers may reach.
     """
-    if name in RESERVED:
+    if name in reserved_names(cls):
         raise ReservedMethod(f"'{name}' is a reserved method and cannot be called over RPC.")
     if _NAME.fullmatch(name) and name not in _OWN and not hasattr(object, name):
         found = _find(cls, name)
@@ -78,7 +81,7 @@ def resolve_fetch(cls: type) -> Member:
 
 def visible_names(cls: type) -> list[str]:
     """Every name of *cls* that `resolve` would answer, sorted."""
-    names = {name for base in cls.__mro__ if base not in _BASES for name in vars(base)}
+    names = {name for base in cls.__mro__ if not _is_base(base) for name in vars(base)}
     return sorted(name for name in names if _is_visible(cls, name))
 
 
@@ -97,6 +100,16 @@ def not_a_value(name: str) -> DataCloneError:
     return DataCloneError(f'"{_shown(name)}" is a method and cannot be read as a value: call it.')
 
 
+def reserved_names(cls: type) -> frozenset[str]:
+    """The names that *cls* cannot offer, whatever it defines."""
+    reserved: Any = getattr(cls, BASE, RESERVED)
+    return reserved
+
+
+def _is_base(cls: type) -> bool:
+    return cls is object or BASE in vars(cls)
+
+
 def _is_visible(cls: type, name: str) -> bool:
     try:
         resolve(cls, name)
@@ -109,7 +122,7 @@ def _find(cls: type, name: str) -> Member | None:
     for base in cls.__mro__:
         if name in vars(base):
             value: object = vars(base)[name]
-            kind = None if base in _BASES else _kind(value)
+            kind = None if _is_base(base) else _kind(value)
             return None if kind is None else Member(name, kind, value, base)
     return None
 

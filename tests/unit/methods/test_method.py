@@ -12,8 +12,8 @@ import pytest
 from pydantic import BaseModel, Field, field_validator
 
 from broker.errors import ConfigurationError, InvalidArguments, MethodNotFound
+from broker.methods.method import Method, prepare, prepare_fetch
 from worker_runtime.entrypoint import WorkerEntrypoint
-from worker_runtime.method import Method, prepare, prepare_fetch
 
 if TYPE_CHECKING:
     from decimal import Context as Unknown
