@@ -7,12 +7,13 @@ what users pass: every value arrives as what it was, or is refused with the path
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final, cast
 
 import msgpack
 
-from broker.errors import DataCloneError, PayloadTooLarge, ProtocolError
+from broker.errors import DataCloneError, PayloadTooLarge, ProtocolError, RpcError
+from broker.references import CODES, Dumping, Loading, NotYet
 from broker.values import Extension, Extensions, Unsupported, load_dict, substitute
 
 DEEPEST: Final = 64
@@ -90,19 +91,39 @@ def peek(data: bytes, count: int) -> list[Any]:
         raise ProtocolError(f"The message cannot be read: {type(error).__name__}.") from error
 
 
-def encode(value: object, *, limit: int = DEFAULT_LIMIT, parts: Callable[[], Parts] | None = None) -> bytes:
+def encode_plain(value: object, *, limit: int = DEFAULT_LIMIT) -> bytes | None:
+    """*value* as bytes; None where that takes a closer look, which is `encode`: a reference, or what cannot cross."""
+    try:
+        data = _pack_value(value)
+    except Exception:  # fields of dataclasses and time zones run the sender's code
+        return None
+    return data if len(data) <= DEEPEST or (len(data) <= limit and not _too_deep(value)) else None
+
+
+def encode(
+    value: object,
+    *,
+    limit: int = DEFAULT_LIMIT,
+    parts: Callable[[], Parts] | None = None,
+    references: Dumping | None = None,
+) -> bytes:
     """*value* as bytes. *parts* says what users call the parts of it; it is asked only when one cannot cross.
+
+    Without *references* a value that would travel as one cannot cross.
 
     Raises:
         DataCloneError: something in it cannot cross, or it is nested too deeply; the message
             has the path to it.
         PayloadTooLarge: the bytes would be more than *limit*.
+        RpcError: what *references* raises.
     """
     try:
-        data = _pack_value(value)
+        data = _pack_value(value) if references is None else _pack_with(references, value)
         too_deep = len(data) > DEEPEST and _too_deep(value)
+    except (RpcError, NotYet):
+        raise
     except Exception as error:  # fields of dataclasses and time zones run the sender's code
-        raise _explain(parts() if parts else [("", value)], error) from error
+        raise _explain(parts() if parts else [("", value)], error, references) from error
     if len(data) > limit:
         raise PayloadTooLarge(
             f"The value takes {len(data)} bytes; a message may have {limit}. "
@@ -113,8 +134,8 @@ def encode(value: object, *, limit: int = DEFAULT_LIMIT, parts: Callable[[], Par
     return data
 
 
-def decode(data: bytes, *, limit: int = DEFAULT_LIMIT) -> Any:
-    """The value in *data*.
+def decode(data: bytes, *, limit: int = DEFAULT_LIMIT, references: Loading | None = None) -> Any:
+    """The value in *data*; *references* says what those in it stand for.
 
     Raises:
         PayloadTooLarge: *data* has more than *limit* bytes; nothing was decoded.
@@ -123,7 +144,7 @@ def decode(data: bytes, *, limit: int = DEFAULT_LIMIT) -> Any:
     if len(data) > limit:
         raise PayloadTooLarge(f"The message has {len(data)} bytes; this side takes {limit} (max_message_bytes).")
     try:
-        value = _unpack_value(data)
+        value = _unpack_value(data, references)
     except Exception as error:
         raise ProtocolError(f"The value cannot be read: {error!s:.200} ({type(error).__name__}).") from error
     if len(data) > DEEPEST and _too_deep(value):
@@ -139,14 +160,14 @@ class _Mark:
 
     __slots__ = ("load", "wire")
 
-    def __init__(self, extension: Extension) -> None:
-        self.load = extension.load
-        self.wire = msgpack.ExtType(extension.code, b"")
+    def __init__(self, code: int, load: Callable[[list[Any]], Any]) -> None:
+        self.load = load
+        self.wire = msgpack.ExtType(code, b"")
 
 
 @cache
 def _marks() -> dict[int, _Mark]:
-    return {code: _Mark(extension) for code, extension in _extensions().by_code.items()}
+    return {code: _Mark(code, extension.load) for code, extension in _extensions().by_code.items()}
 
 
 _TUPLE: Final = msgpack.ExtType(1, b"")
@@ -168,6 +189,18 @@ def _value_packer() -> Any:
 _value_packers: Final[list[Any]] = []
 
 
+def _pack_with(references: Dumping, value: object) -> bytes:
+    def extend(part: Any) -> Any:
+        reference = None if type(part) is tuple else references.dump(part)
+        if reference is None:
+            return _extend(part)
+        code, wire = reference
+        return [msgpack.ExtType(code, b""), *wire]
+
+    packer = msgpack.Packer(default=extend, strict_types=True, buf_size=_BUFFER)  # pyright: ignore[reportCallIssue]
+    return packer.pack(value)
+
+
 def _extend(value: Any) -> Any:
     if type(value) is tuple:  # in every call at least twice
         return [_TUPLE, *value]
@@ -183,13 +216,16 @@ def _extend(value: Any) -> Any:
 class _Reading:
     """One pass over a value. Marks are counted: each must have been the first of an array."""
 
-    __slots__ = ("open_marks",)
+    __slots__ = ("_references", "open_marks")
 
-    def __init__(self) -> None:
+    def __init__(self, references: Loading | None = None) -> None:
         self.open_marks = 0
+        self._references = references
 
     def mark(self, code: int, data: bytes) -> _Mark:
         mark = _marks().get(code)
+        if mark is None and code in CODES and self._references is not None:
+            mark = _Mark(code, partial(self._references.load, code))
         if mark is None or data:
             raise ProtocolError(f"The message holds an extension of unknown code {code}.")
         self.open_marks += 1
@@ -202,12 +238,12 @@ class _Reading:
         return items
 
 
-def _unpack_value(data: bytes) -> Any:
+def _unpack_value(data: bytes, references: Loading | None) -> Any:
     try:
         # What nearly every message is: plain values, which no function of ours has to look at.
         return msgpack.unpackb(data, ext_hook=_not_plain, timestamp=_AS_FLOAT)
     except Exception:
-        return _unpack_marked(data)
+        return _unpack_marked(data, references)
 
 
 def _not_plain(code: int, _data: bytes) -> Any:
@@ -218,24 +254,33 @@ class _NotPlain(Exception):
     """Raised by a value that msgpack does not have."""
 
 
-def _unpack_marked(data: bytes) -> Any:
+def _unpack_marked(data: bytes, references: Loading | None) -> Any:
     # Nothing re-enters the decoder: it takes 45 kB of the C stack each time, and a peer would choose how often.
-    reading = _Reading()
-    try:
-        value = msgpack.unpackb(data, ext_hook=reading.mark, list_hook=reading.array, timestamp=_AS_FLOAT)
-    except Exception:
+    if references is None:
         reading = _Reading()
-        value = msgpack.unpackb(
-            data,
-            ext_hook=reading.mark,
-            list_hook=reading.array,
-            object_pairs_hook=load_dict,
-            strict_map_key=False,
-            timestamp=_AS_FLOAT,
-        )
+        try:
+            value = msgpack.unpackb(data, ext_hook=reading.mark, list_hook=reading.array, timestamp=_AS_FLOAT)
+        except Exception:
+            reading = _Reading()
+            value = _unpack_pairs(data, reading)
+    else:
+        # In one go: a reference that is loaded twice would be two.
+        reading = _Reading(references)
+        value = _unpack_pairs(data, reading)
     if reading.open_marks:
         raise ProtocolError("The message holds an extension where none may stand.")
     return value
+
+
+def _unpack_pairs(data: bytes, reading: _Reading) -> Any:
+    return msgpack.unpackb(
+        data,
+        ext_hook=reading.mark,
+        list_hook=reading.array,
+        object_pairs_hook=load_dict,
+        strict_map_key=False,
+        timestamp=_AS_FLOAT,
+    )
 
 
 def _extension_of(value: Any) -> Extension | None:
@@ -253,7 +298,10 @@ def _refuse_extension(code: int, _data: bytes) -> Any:
 def _children(value: Any) -> list[Any]:
     """What *value* contains; what stands for it on the wire counts."""
     if type(value) not in _CONTAINERS:
-        value = value if _extension_of(value) else substitute(value)
+        try:
+            value = value if _extension_of(value) else substitute(value)
+        except Unsupported:  # it was packed, so it is a reference, which contains nothing
+            return []
     if type(value) is dict:
         items = cast("dict[Any, Any]", value)
         return [*items, *items.values()]
@@ -268,33 +316,35 @@ def _too_deep(value: Any) -> bool:
         layer = [child for parent in layer if type(parent) not in _SCALARS for child in _children(parent)]
         if not layer:
             return False
-    return any(type(item) not in _SCALARS and (type(item) in _CONTAINERS or not _extension_of(item)) for item in layer)
+    return any(type(item) in _CONTAINERS or bool(_children(item)) for item in layer if type(item) not in _SCALARS)
 
 
 def _too_deep_error() -> DataCloneError:
     return DataCloneError(f"Could not serialize the value: it is nested more than {DEEPEST} levels deep.")
 
 
-def _explain(parts: Parts, error: Exception) -> DataCloneError:
+def _explain(parts: Parts, error: Exception, references: Dumping | None) -> DataCloneError:
     try:
-        found = next((found for name, part in parts if (found := _find(part, name, []))), None)
+        found = next((found for name, part in parts if (found := _find(part, name, [], references))), None)
     except RecursionError:
         found = None
     return found or DataCloneError(f"Could not serialize the value: {error}.")
 
 
-def _find(value: Any, path: str, above: list[int]) -> DataCloneError | None:
+def _find(value: Any, path: str, above: list[int], references: Dumping | None) -> DataCloneError | None:
     """The reason why *value* cannot cross, with the path to the part that cannot."""
     if id(value) in above:
         return DataCloneError(f"Could not serialize the value at {path or 'the top'}: it contains itself.")
     if len(above) >= DEEPEST:
         return _too_deep_error()
     if type(value) in _CONTAINERS:
-        return _find_inside(value, path, [*above, id(value)])
+        return _find_inside(value, path, [*above, id(value)], references)
     try:
+        if references is not None and references.dump(value) is not None:
+            return None
         inner = substitute(value) if _substituted(value) else value
         if inner is not value:
-            return _find(inner, path, [*above, id(value)])
+            return _find(inner, path, [*above, id(value)], references)
         _pack_value(value)
     except Unsupported as error:
         return _refusal(value, path, str(error))
@@ -309,7 +359,7 @@ def _substituted(value: Any) -> bool:
     return type(value) not in _SCALARS and _extension_of(value) is None
 
 
-def _find_inside(value: Any, path: str, above: list[int]) -> DataCloneError | None:
+def _find_inside(value: Any, path: str, above: list[int], references: Dumping | None) -> DataCloneError | None:
     if type(value) is dict:
         items = cast("dict[Any, Any]", value)
         parts = [(f"a key of {path or 'the top'}", key) for key in items]
@@ -317,7 +367,7 @@ def _find_inside(value: Any, path: str, above: list[int]) -> DataCloneError | No
     else:
         parts = [(f"{path}[{index}]", item) for index, item in enumerate(value)]
     for place, item in parts:
-        found = _find(item, place, above)
+        found = _find(item, place, above, references)
         if found is not None:
             return found
     return None

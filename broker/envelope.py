@@ -20,6 +20,10 @@ RAISED: Final = 1
 """Kind of a reply: the body is the exception that the method raised."""
 REFUSED: Final = 2
 """Kind of a reply: the body is an error of the runtime itself."""
+SESSION: Final = 3
+"""Kind of a reply, though it is none: the body is a batch of messages of the call's session."""
+RESULTS: Final = 4
+"""Kind of a reply: the body has the outcomes of several steps, or such as refer to objects of the worker."""
 
 GET: Final = 0
 """Kind of a step: read a property."""
@@ -27,6 +31,8 @@ CALL: Final = 1
 """Kind of a step: call a method."""
 FETCH: Final = 2
 """Kind of a step: call the handler `fetch`, which is no method."""
+MAP: Final = 3
+"""Kind of a step: run a recorded program on each item of the receiver."""
 
 
 class Step(NamedTuple):
@@ -46,7 +52,8 @@ class Call(NamedTuple):
     """One call: who made it, until when it matters, and what it asks for.
 
     `deadline` is in milliseconds of Redis's clock. `options` holds what few calls need:
-    `props` (bytes, packed), `keep` (ms to keep the result), `oneway`, `retries`, `key`.
+    `props` (bytes, packed), `keep` (ms to keep the result), `oneway`, `retries`, `key`, `live` (it carries references),
+    `want` (steps whose outcomes are wanted, where that is not just the last).
     """
 
     caller: str
@@ -59,6 +66,13 @@ class Call(NamedTuple):
     def id(self) -> str:
         """`CALLER.SEQUENCE`, unique for ever."""
         return f"{self.caller}.{self.sequence}"
+
+
+class Outcome(NamedTuple):
+    """How a call, or one step of it, ended: the kind and body of a reply."""
+
+    kind: int
+    body: bytes
 
 
 class Reply(NamedTuple):
@@ -85,7 +99,7 @@ def unpack_call(data: bytes) -> Call:
     if len(fields) == 6:
         _, caller, sequence, deadline, options, program = fields
         if type(caller) is str and type(sequence) is int and type(deadline) is int and type(options) is dict:
-            return Call(caller, sequence, deadline, cast("dict[str, Any]", options), _program(program))
+            return Call(caller, sequence, deadline, cast("dict[str, Any]", options), read_program(program))
     raise ProtocolError("The entry is not a call: its fields have the wrong types.")
 
 
@@ -135,7 +149,12 @@ def _versioned(data: bytes) -> list[Any]:
     return cast("list[Any]", fields)
 
 
-def _program(wire: Any) -> tuple[Step, ...]:
+def read_program(wire: Any) -> tuple[Step, ...]:
+    """The steps of a program.
+
+    Raises:
+        ProtocolError: *wire* is none.
+    """
     if type(wire) is not list or not wire:
         raise ProtocolError("The entry is not a call: it has no program.")
     return tuple([_step(step) for step in cast("list[Any]", wire)])

@@ -146,6 +146,20 @@ class StubBroken(RpcError, ConnectionError):
     retryable = True
 
 
+class StreamBroken(StubBroken):
+    """Raised when a stream breaks off because its producer is gone; not retryable once something of it was used.
+
+    Attributes:
+        received: How many chunks came before.
+    """
+
+    received: int
+
+    def __init__(self, message: str = "", *, received: int = 0, executed: Executed | None = None) -> None:
+        super().__init__(message, executed=executed)
+        self.received = received
+
+
 class RemoteError(RpcError):
     """Raised when the method raised an exception whose type is not one of the built-in ones.
 

@@ -38,6 +38,14 @@ class ServiceKeys:
         """Stream of the replies of this service to one caller process."""
         return self._key("reply", caller)
 
+    def inbox(self, worker: str) -> str:
+        """Stream of what callers want of the objects that they hold of one worker process."""
+        return self._key("inbox", worker)
+
+    def alive(self, worker: str) -> str:
+        """Pub/sub channel of a worker process that nobody writes to: while the process lives, it is subscribed."""
+        return self._key("alive", worker)
+
     def result(self, call: str) -> str:
         """Kept result of the call `CALLER.SEQUENCE`."""
         return self._key("result", call)

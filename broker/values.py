@@ -192,6 +192,9 @@ def substitute(value: Any) -> Any:
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, _BUILT_IN):
+        if getattr(kind, "__callyard_plain__", False):
+            # Ours, and no more than what it is made from.
+            return dict(cast("Any", value)) if isinstance(value, dict) else list(cast("list[Any]", value))
         raise Unsupported(f"It is a subclass of a built-in and would arrive as something else. {_SUBSTITUTES}")
     if dataclasses.is_dataclass(kind):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}

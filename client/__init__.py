@@ -21,13 +21,18 @@ from broker.errors import (
     ReservedMethod,
     RpcError,
     ServiceUnavailable,
+    StreamBroken,
     StubBroken,
     StubDisposed,
 )
+from broker.methods.target import RpcTarget
 from broker.names import InvalidName
 from client.blocking import connect_blocking, read
+from client.call import Call
+from client.member import Member
+from client.object_stub import RpcStub
 from client.services import Services, connect
-from client.stub import Call, Member, Stub, options, submit
+from client.stub import Stub, on_broken, options, submit
 
 __all__ = [
     "AuthenticationFailed",
@@ -49,13 +54,17 @@ __all__ = [
     "RemoteError",
     "ReservedMethod",
     "RpcError",
+    "RpcStub",
+    "RpcTarget",
     "ServiceUnavailable",
     "Services",
+    "StreamBroken",
     "Stub",
     "StubBroken",
     "StubDisposed",
     "connect",
     "connect_blocking",
+    "on_broken",
     "options",
     "read",
     "submit",

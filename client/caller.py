@@ -5,23 +5,30 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import count
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from broker import failures
-from broker.codec import DEFAULT_LIMIT, HARD_LIMIT, decode, encode, pack
-from broker.envelope import RAISED, RETURNED, Reply, Step, pack_call, unpack_reply
+from broker.codec import DEFAULT_LIMIT, HARD_LIMIT, decode, encode, encode_plain, pack
+from broker.envelope import RAISED, RETURNED, SESSION, Reply, Step, pack_call, unpack_call, unpack_reply
 from broker.envelope import Call as WireCall
 from broker.errors import BrokerUnavailable, CallCancelled, CallTimeout, PayloadTooLarge, ProtocolError, RpcError
 from broker.keys import ServiceKeys
 from broker.link import Address, Link
 from broker.names import call_id
+from broker.references import Dumping, References
 from client.deadline import RedisClock
 from client.expiry import Expiry
 from client.open_call import OpenCall
 from client.producer import Producer
+from client.program import Program
 from client.replies import BLOCK_MS, ReplyReader
+
+if TYPE_CHECKING:
+    from client.call import Call
+    from client.session.sessions import Sessions
+    from client.stub import Target
 
 _CLOCK_SECONDS: Final = 30.0
 
@@ -43,11 +50,19 @@ class Caller:
         self.limit: Final = limit
         self.clock: Final = RedisClock()
         self.commands: Final = commands
+        self.bindings: Final[References] = _bindings(self)
+        """The references of values that belong to no session."""
+        self.loop: Final = asyncio.get_running_loop()
         self._numbers = count(1)
         self._open: dict[int, OpenCall] = {}
-        self._expiry = Expiry(self._expire)
+        self._expiry: Expiry[OpenCall] = Expiry(self._expire)
         self._keys: dict[str, ServiceKeys] = {}
         self._producers: dict[tuple[str, str], Producer] = {}
+        self._services: dict[str, str] = {}
+        """By reply channel."""
+        self._inboxes: dict[str, str] = {}
+        """Services by inbox."""
+        self._sessions: Sessions | None = None
         self._reading = Link(address, name=f"callyard-replies-{self.id}", resend=False, silence=BLOCK_MS / 1000 + 10)
         self._replies = ReplyReader(commands, self._reading, self._deliver, self._verify)
         self._replies.on_first = self._replies_open
@@ -72,6 +87,8 @@ class Caller:
         for call in list(self._open.values()):
             self._tell(call)
             self._fail(call, CallCancelled(f"{call.name}: the caller was closed before the answer came."))
+        if self._sessions is not None:
+            self._sessions.close("The process that held it has ended.")
         for task in (self._timed, self._reader_opening):
             if task is not None:
                 task.cancel()
@@ -116,11 +133,75 @@ class Caller:
         producer.add(call)
         return call
 
+    @property
+    def sessions(self) -> Sessions:
+        """The sessions of this process, for what travels by reference."""
+        if self._sessions is None:
+            from client.session.sessions import Sessions
+
+            self._sessions = Sessions(self)
+        return self._sessions
+
+    def listen_inbox(self, service: str) -> None:
+        """Read what callers of *service* want of the objects that they hold of this process."""
+        inbox = self.keys(service).inbox(self.id)
+        self._inboxes[inbox] = service
+        self._replies.listen(inbox)
+
+    def next_number(self) -> int:
+        """A number that nothing else of this process has."""
+        return next(self._numbers)
+
     def cancel(self, call: OpenCall) -> None:
-        """Give up *call*: drop its outcome, and tell the workers of its service."""
-        if self._open.get(call.sequence) is call:
+        """Give up *call*, if nobody waits for any of its steps: drop its outcome, and tell the workers."""
+        if self._open.get(call.sequence) is call and (call.program is None or call.program.done):
             self._forget(call)
             self._tell(call)
+            if call.session is not None:
+                call.session.break_off("The caller has given the call up.")
+
+    def identify(self, call: OpenCall) -> str:
+        """The ID of *call*."""
+        return call_id(self.id, call.sequence, call.producer.service)
+
+    def grow(self, call: OpenCall, handle: object) -> Program | None:
+        """The program of a call that has not left yet; None once it has."""
+        if call.batch != call.producer.batch or call.oneway or self._open.get(call.sequence) is not call:
+            return None
+        if call.program is None:
+            call.program = Program(list(unpack_call(call.entry).program), call.future, handle)
+        return None if call.program.full else call.program
+
+    def encode_step(self, call: OpenCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
+        """The arguments of a further step of a call that has not left yet.
+
+        Raises:
+            RpcError: they cannot travel.
+            NotYet: there are promises among them that have to be awaited.
+        """
+        body = encode_plain([list(args), kwargs], limit=self.limit)
+        if body is not None:
+            return body
+        from client.session.sending import Sending
+
+        sending = Sending(self, call.producer.service, call.session, record=call)
+        body = sending.encode_arguments(args, kwargs, self.limit)
+        if call.session is None and sending.session is not None:
+            self.sessions.begin(call, sending.session)
+        sending.left()
+        return body
+
+    def host_of(self, promised: Sequence[Call], target: Target) -> Call | None:
+        """The *promised* call whose program a call to *target* may join: it has not left, and goes there too."""
+        from client.call import parts
+
+        for call in promised:
+            owner, record, _, _ = parts(call)
+            if owner is self and self.grow(record, call) is not None:
+                same = record.producer is self.producer(target.service, target.entrypoint)
+                if same and unpack_call(record.entry).options == target.wire:
+                    return call
+        return None
 
     def _refusal(self, call: OpenCall) -> RpcError:
         if self._closed:
@@ -145,6 +226,7 @@ class Caller:
                 refused=self._fail,
                 forgotten=self._replies.make_sure,
             )
+            self._services[producer.channel] = service
         return producer
 
     def _announce_result(self, call: OpenCall, kept_ms: int) -> None:
@@ -160,32 +242,48 @@ class Caller:
             if not call.future.done():
                 call.future.set_result(call_id(self.id, call.sequence, call.producer.service))
 
-    def _deliver(self, entry: bytes) -> None:
+    def _deliver(self, channel: str, entry: bytes) -> None:
         try:
             if len(entry) > HARD_LIMIT:
                 raise ProtocolError(f"it has {len(entry)} bytes")
+            inbox_of = self._inboxes.get(channel) if self._inboxes else None
+            if inbox_of is not None:
+                self.sessions.heard_inbox(inbox_of, entry)
+                return
             reply = unpack_reply(entry)
+            if reply.kind == SESSION:
+                self.sessions.heard(self._services[channel], reply)
+                return
         except ProtocolError as error:
-            _log.warning("dropped a reply that cannot be read: %s", error)
+            _log.warning("dropped a message that cannot be read: %s", error)
             return
         call = self._open.get(reply.sequence)
-        # No such call: the second reply of a call that ran twice, or one that was given up.
-        if call is not None:
-            self._forget(call)
-            outcome = read_outcome(reply, self.limit)
-            if call.future.done():
-                return
-            if isinstance(outcome, Returned):
-                call.future.set_result(outcome.value)
-            else:
-                call.future.set_exception(outcome.error)
+        if call is None:
+            # The second reply of a call that ran twice, or that of one that was given up.
+            self._decline(channel, reply)
+            return
+        self._forget(call)
+        if reply.kind > SESSION or call.program is not None or call.session is not None:
+            self.sessions.answered(call, reply)
+            return
+        outcome = read_outcome(reply, self.limit, self.bindings)
+        if call.future.done():
+            return
+        if isinstance(outcome, Returned):
+            call.future.set_result(outcome.value)
+        else:
+            call.future.set_exception(outcome.error)
+
+    def _decline(self, channel: str, reply: Reply) -> None:
+        """Let go what a reply refers to that nobody waits for."""
+        if reply.kind > SESSION:
+            self.sessions.decline(self._services[channel], reply)
 
     def _fail(self, call: OpenCall, error: RpcError) -> None:
         """End *call* with an error of ours; only the first outcome counts."""
         if self._open.get(call.sequence) is call:
             self._forget(call)
-            if not call.future.done():
-                call.future.set_exception(error)
+            call.fail(error)
 
     def _forget(self, call: OpenCall) -> None:
         del self._open[call.sequence]
@@ -231,6 +329,8 @@ class Caller:
         await self._learn_time(self.commands.send_now)
         await self._replies.reopen()
         self._verify()
+        if self._sessions is not None:
+            self._sessions.verify()
 
     def _verify(self) -> None:
         """Find out which calls Redis forgot, and send them again."""
@@ -270,10 +370,10 @@ class Raised:
         self.error = error
 
 
-def read_outcome(reply: Reply, limit: int) -> Returned | Raised:
+def read_outcome(reply: Reply, limit: int, references: References | None = None) -> Returned | Raised:
     """What *reply* says happened; a body that cannot be read is itself a failure."""
     try:
-        body = decode(reply.body, limit=limit)
+        body = decode(reply.body, limit=limit, references=references)
         if reply.kind == RETURNED:
             return Returned(body)
         return Raised(failures.load(body) if reply.kind == RAISED else failures.load_refusal(body))
@@ -284,16 +384,24 @@ def read_outcome(reply: Reply, limit: int) -> Returned | Raised:
         return Raised(ProtocolError(f"The reply cannot be read: {error}.", executed="yes"))
 
 
-def encode_arguments(args: tuple[Any, ...], kwargs: dict[str, Any], limit: int) -> bytes:
-    """The body of a calling step.
+def encode_arguments(args: tuple[Any, ...], kwargs: dict[str, Any], limit: int, references: Dumping) -> bytes:
+    """The body of a calling step whose arguments are not plain.
 
     Raises:
         DataCloneError: an argument cannot cross; the message names which.
         PayloadTooLarge: they are larger than *limit* together.
+        NotYet: there are promises among them that have to be awaited.
     """
 
     def named() -> Iterator[tuple[str, Any]]:
         yield from ((f"argument {place}", value) for place, value in enumerate(args, 1))
         yield from ((f"argument {name!r}", value) for name, value in kwargs.items())
 
-    return encode([list(args), kwargs], limit=limit, parts=named)
+    return encode([list(args), kwargs], limit=limit, parts=named, references=references)
+
+
+def _bindings(caller: Caller) -> References:
+    # A stub knows its caller, so neither can import the other.
+    from client.bindings import Bindings
+
+    return Bindings(caller)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final
 
 DEFAULT_TIMEOUT: Final = 60.0
 """Seconds that a call may take where nothing says otherwise."""
+
+enclosing_deadline: ContextVar[float] = ContextVar("enclosing_deadline", default=math.inf)
+"""Deadline of the call that this code runs for, in seconds of the event loop's clock."""
 
 
 @dataclass(slots=True)

@@ -4,22 +4,37 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Generic, Protocol, TypeVar
 
-from client.open_call import OpenCall
+
+class Due(Protocol):
+    """What ends at a deadline."""
+
+    @property
+    def sequence(self) -> int:
+        """What tells it from all others."""
+        ...
+
+    @property
+    def deadline(self) -> float:
+        """Seconds of the event loop's clock."""
+        ...
+
+
+_Call = TypeVar("_Call", bound=Due)
 
 PER_SECOND: Final = 100
 """Moments per second at which calls are ended; a call ends at the first one after its deadline."""
 
 
-class Expiry:
+class Expiry(Generic[_Call]):
     """Tells *expired* of each call whose deadline passes while it is here."""
 
-    def __init__(self, expired: Callable[[OpenCall], None]) -> None:
+    def __init__(self, expired: Callable[[_Call], None]) -> None:
         self._expired = expired
-        self._due: dict[int, tuple[dict[int, OpenCall], asyncio.TimerHandle]] = {}
+        self._due: dict[int, tuple[dict[int, _Call], asyncio.TimerHandle]] = {}
 
-    def add(self, call: OpenCall, loop: asyncio.AbstractEventLoop) -> None:
+    def add(self, call: _Call, loop: asyncio.AbstractEventLoop) -> None:
         """Watch *call* until `remove`."""
         moment = int(call.deadline * PER_SECOND) + 1
         due = self._due.get(moment)
@@ -27,7 +42,7 @@ class Expiry:
             due = self._due[moment] = ({}, loop.call_at(moment / PER_SECOND, self._end, moment))
         due[0][call.sequence] = call
 
-    def remove(self, call: OpenCall) -> None:
+    def remove(self, call: _Call) -> None:
         """Forget *call*; one that is not here is no mistake."""
         due = self._due.get(int(call.deadline * PER_SECOND) + 1)
         if due is not None:

@@ -9,6 +9,8 @@ from broker.envelope import pack_call, unpack_call
 
 if TYPE_CHECKING:
     from client.producer import Producer
+    from client.program import Program
+    from client.session.live import LiveSession
 
 
 class OpenCall:
@@ -17,7 +19,10 @@ class OpenCall:
     The entry is kept, not only the future: if Redis forgets newest writes, it is sent again.
     """
 
-    __slots__ = ("accepted", "deadline", "entry", "future", "oneway", "path", "producer", "sequence")
+    __slots__ = (
+        "accepted", "batch", "deadline", "entry", "future", "oneway", "path", "producer", "program", "sequence",
+        "session",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -42,11 +47,37 @@ class OpenCall:
         """Whether being accepted is the outcome."""
         self.accepted = False
         """Whether Redis is known to hold the entry."""
+        self.batch = -1
+        """The batch of its producer that it leaves with."""
+        self.program: Program | None = None
+        """Its steps, where further calls were made on its result."""
+        self.session: LiveSession | None = None
+        """What its arguments refer to, or its result does."""
 
     @property
     def name(self) -> str:
         """`service.method`, for error texts."""
         return f"{self.producer.service}.{'.'.join(self.path) or self.producer.entrypoint}"
+
+    def fail(self, error: Exception) -> None:
+        """Let it, and whatever hangs on it, end with *error*."""
+        if not self.future.done():
+            self.future.set_exception(error)
+        if self.program is not None:
+            self.program.fail(error)
+        if self.session is not None:
+            self.session.break_off("The call has ended.")
+
+    def seal(self) -> None:
+        """Complete the entry: it is about to leave, and nothing is added to its program any more."""
+        if self.program is not None and not self.program.sealed:
+            want = self.program.seal()
+            call = unpack_call(self.entry)
+            live = {} if self.session is None else {"live": True}
+            wanted = {} if len(want) == 1 else {"want": want}
+            self.entry = pack_call(
+                call._replace(options={**call.options, **live, **wanted}, program=tuple(self.program.steps))
+            )
 
     def mark_again(self) -> None:
         """Note in the entry that it is sent a second time although Redis had taken it once."""

@@ -66,6 +66,8 @@ class Producer:
         self._refused = refused
         self._forgotten = forgotten
         self._unsent: list[OpenCall] = []
+        self.batch = 0
+        """Number of the batch that the next call leaves with."""
         self._sent = 0
         self._last_sent_at = 0.0
         self._again: int = 0
@@ -76,6 +78,7 @@ class Producer:
     def add(self, call: OpenCall) -> None:
         """Send *call* with the others of this tick. It stays in `open` until `forget`."""
         self.open[call.sequence] = call
+        call.batch = self.batch
         if not self._unsent:
             self._link.at_tick_end(self._flush)
         self._unsent.append(call)
@@ -96,9 +99,14 @@ class Producer:
         if self._paused:
             return
         calls, self._unsent = self._unsent, []
+        self.batch += 1
         open_calls = self.open
         # A call cancelled in the tick that made it needs no entry; its number is simply skipped.
-        self._send_all([call for call in calls if call.sequence in open_calls])
+        leaving = [call for call in calls if call.sequence in open_calls]
+        for call in leaving:
+            if call.program is not None:
+                call.seal()
+        self._send_all(leaving)
 
     def _send_all(self, calls: list[OpenCall]) -> None:
         for start in range(0, len(calls), LARGEST_BATCH):
@@ -204,6 +212,9 @@ class Producer:
 
     def _resume(self, number: int) -> None:
         self._paused = False
+        self.batch += 1
+        for call in self._unsent:
+            call.seal()
         self._unsent = []
         self._begin_again(self._again, number)
 

@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 
 class ReplyReader:
-    """Keeps the reply channels of one caller open, reads them and hands each entry to *deliver*.
+    """Keeps the reply channels of one caller open, reads them and hands each entry to *deliver*, with its channel.
 
     *forgotten* is called when Redis turns out to have lost a channel that was open.
 
@@ -33,7 +33,7 @@ class ReplyReader:
     """
 
     def __init__(
-        self, commands: Link, reader: Link, deliver: Callable[[bytes], None], forgotten: Callable[[], None]
+        self, commands: Link, reader: Link, deliver: Callable[[str, bytes], None], forgotten: Callable[[], None]
     ) -> None:
         self._commands = commands
         self._reader = reader
@@ -147,7 +147,7 @@ class ReplyReader:
         for _, fields in entries:
             for value in fields[1::2] if fields else ():
                 try:
-                    self._deliver(value)
+                    self._deliver(channel, value)
                 except Exception:
                     # One reply that cannot be delivered must not end the reading of all others.
                     _log.exception("a reply could not be delivered")

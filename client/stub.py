@@ -8,34 +8,30 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Generator, Mapping
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
 import anyio
 
-from broker.codec import encode
+from broker.codec import encode, encode_plain
 from broker.envelope import CALL, FETCH, GET, Step
-from broker.errors import MethodNotFound, RpcError, StubDisposed
+from broker.errors import RpcError, StubDisposed
 from broker.http import Request, Response
-from broker.names import call_id, check_entrypoint, check_service
+from broker.names import check_entrypoint, check_service
+from broker.references import NotYet
+from client.call import Call, check_path, extended
 from client.call_options import Options
 from client.caller import Caller, encode_arguments
-from client.deadline import earliest
+from client.deadline import earliest, enclosing_deadline
+from client.member import Member, split
 from client.open_call import OpenCall
 
-DEEPEST_PATH: Final = 64
-"""Names in one path at most, as upstream."""
-LONGEST_NAME: Final = 128
-"""Characters of one name at most."""
+if TYPE_CHECKING:
+    from client.session.live import LiveSession
 
 _Handle = TypeVar("_Handle")
-
-enclosing_deadline: ContextVar[float] = ContextVar("enclosing_deadline", default=math.inf)
-"""Deadline of the call that this code runs for, in seconds of the event loop's clock."""
-
 
 _DEFAULTS: Final = Options()
 
@@ -59,9 +55,9 @@ class Target:
 class Stub:
     """An entrypoint of a service. Calls on it are independent; each gets a new instance there."""
 
-    __slots__ = ("_disposed", "_target")
+    __slots__ = ("__weakref__", "_disposed", "_target")
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Any) -> None:
         self._target = target
         self._disposed = False
 
@@ -77,7 +73,7 @@ class Stub:
         Raises: what a call raises.
         """
         request = resource if isinstance(resource, Request) and not init else Request(resource, **init)
-        return await start(self, FETCH, ("fetch",), (request,), {})
+        return await self.__callyard_start__(FETCH, ("fetch",), (request,), {})
 
     def dup(self) -> Stub:
         """Another handle to the same entrypoint; each is disposed on its own."""
@@ -101,70 +97,17 @@ class Stub:
     ) -> None:
         self.dispose()
 
+    def __callyard_start__(
+        self, kind: int, path: tuple[str, ...], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Call:
+        return start(self, kind, path, args, kwargs)
+
+    def __callyard_options__(self, given: dict[str, Any]) -> Stub:
+        target: Target = live_target(self)
+        return Stub(replace(target, options=changed(target.options, given)))
+
     def __repr__(self) -> str:
         return f"<stub of {self._target.service}#{self._target.entrypoint}>"
-
-
-class Member:
-    """A member of a stub: call it as a method, or await it to read it as a property."""
-
-    __slots__ = ("_path", "_stub")
-
-    def __init__(self, stub: Stub, path: tuple[str, ...]) -> None:
-        if len(path) > DEEPEST_PATH:
-            raise TypeError(f"RPC pipelined property path is too deep (max {DEEPEST_PATH}).")
-        self._stub = stub
-        self._path = path
-
-    def __getattr__(self, name: str) -> Member:
-        if name.startswith("__") and name.endswith("__"):
-            raise AttributeError(name)
-        return Member(self._stub, (*self._path, name))
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Call:
-        """Start the call now and return it; awaiting it gives the result."""
-        return start(self._stub, CALL, self._path, args, kwargs)
-
-    def __await__(self) -> Generator[Any, None, Any]:
-        """Read the property."""
-        return start(self._stub, GET, self._path, (), {}).__await__()
-
-    def __repr__(self) -> str:
-        return f"<member {'.'.join(self._path)} of {self._stub!r}>"
-
-
-class Call:
-    """A call under way. Awaiting it gives the result or raises; cancelling the wait cancels the call."""
-
-    __slots__ = ("_caller", "_record")
-
-    def __init__(self, caller: Caller, record: OpenCall) -> None:
-        self._caller = caller
-        self._record = record
-
-    @property
-    def call_id(self) -> str:
-        """The call ID, the same as `ctx.call_id` at the callee."""
-        return call_id(self._caller.id, self._record.sequence, self._record.producer.service)
-
-    def cancel(self) -> None:
-        """Give the call up: it is not started if it is still queued, and cancelled if it runs."""
-        self._caller.cancel(self._record)
-        self._record.future.cancel()
-
-    def __await__(self) -> Generator[Any, None, Any]:
-        try:
-            return (yield from self._record.future.__await__())
-        except asyncio.CancelledError:
-            self._caller.cancel(self._record)
-            raise
-        except BaseException as error:
-            # Awaited twice, one exception object would collect the frames of both.
-            raise error.with_traceback(None) from error.__cause__
-
-    def __repr__(self) -> str:
-        state = "done" if self._record.future.done() else "open"
-        return f"<call {self._record.name} {self.call_id} {state}>"
 
 
 def start(stub: Stub, kind: int, path: tuple[str, ...], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
@@ -173,21 +116,61 @@ def start(stub: Stub, kind: int, path: tuple[str, ...], args: tuple[Any, ...], k
     Raises:
         StubDisposed: the stub was given up.
     """
-    target = live_target(stub)
+    target: Target = live_target(stub)
     caller = target.caller
     loop = asyncio.get_running_loop()
     scope = anyio.current_effective_deadline()
     deadline = earliest(loop.time(), target.options.timeout, scope, enclosing_deadline.get())
     producer = caller.producer(target.service, target.entrypoint)
     try:
-        if not path[-1].isidentifier() or len(path[-1]) > LONGEST_NAME:
-            raise MethodNotFound(f"{path[-1]!a:.80} cannot be the name of a method.")
-        body = encode_arguments(args, kwargs, caller.limit) if kind != GET else b""
+        check_path(path)
+        body = b"" if kind == GET else encode_plain([list(args), kwargs], limit=caller.limit)
+        if body is None:
+            return _start_live(stub, target, kind, path, args, kwargs, deadline)
     except RpcError as error:
-        future: asyncio.Future[Any] = loop.create_future()
-        future.set_exception(error)
-        return Call(caller, OpenCall(0, b"", producer, path, deadline, future, oneway=False))
-    return Call(caller, caller.call(producer, (Step(0, kind, path, body),), deadline, target.wire, loop))
+        return _refused(caller, OpenCall(0, b"", producer, path, deadline, loop.create_future(), oneway=False), error)
+    record = caller.call(producer, (Step(0, kind, path, body),), deadline, target.wire, loop)
+    return Call(caller, record, record.future)
+
+
+def _refused(caller: Caller, record: OpenCall, error: RpcError) -> Call:
+    record.future.set_exception(error)
+    return Call(caller, record, record.future)
+
+
+def _start_live(
+    stub: Stub,
+    target: Target,
+    kind: int,
+    path: tuple[str, ...],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    deadline: float,
+) -> Call:
+    """Start a call whose arguments are not plain: references travel, promises join their program or are awaited."""
+    from client.session.later import when_ready
+    from client.session.sending import Sending, promised_calls
+
+    caller = target.caller
+    host = caller.host_of(promised_calls(args, kwargs), target)
+    joined = extended(host, 0, kind, path, args, kwargs) if host is not None else None
+    if joined is not None:
+        return joined
+    sending = Sending(caller, target.service)
+    sending.plain_only = "an idempotency key" if target.options.idempotency_key is not None else None
+    try:
+        body = sending.encode_arguments(args, kwargs, caller.limit)
+    except NotYet:
+        return when_ready(stub, kind, path, args, kwargs)
+    loop = asyncio.get_running_loop()
+    producer = caller.producer(target.service, target.entrypoint)
+    session: LiveSession | None = sending.session
+    wire = target.wire if session is None else {**target.wire, "live": True}
+    record = caller.call(producer, (Step(0, kind, path, body),), deadline, wire, loop)
+    if session is not None:
+        caller.sessions.begin(record, session)
+        sending.left()
+    return Call(caller, record, record.future)
 
 
 def _wire_options(props: bytes | None, options: Options) -> dict[str, Any]:
@@ -203,15 +186,15 @@ def _wire_options(props: bytes | None, options: Options) -> dict[str, Any]:
     return wire
 
 
-def live_target(stub: Stub) -> Target:
-    """What *stub* stands for.
+def live_target(stub: Stub) -> Any:
+    """What *stub* stands for: a `Target`, or that of an object.
 
     Raises:
         StubDisposed: it was given up.
     """
     if object.__getattribute__(stub, "_disposed"):
         raise StubDisposed("RPC stub used after being disposed.")
-    return cast("Target", object.__getattribute__(stub, "_target"))
+    return object.__getattribute__(stub, "_target")
 
 
 def bind(caller: Caller, service: str, entrypoint: str | None = None, props: Mapping[str, Any] | None = None) -> Stub:
@@ -221,8 +204,13 @@ def bind(caller: Caller, service: str, entrypoint: str | None = None, props: Map
         InvalidName: a name could not be one.
         DataCloneError: *props* cannot cross.
     """
-    packed = encode(dict(props), limit=caller.limit) if props else None
+    packed = encode(dict(props), limit=caller.limit, references=caller.bindings) if props else None
     return Stub(Target(caller, check_service(service), check_entrypoint(entrypoint), packed))
+
+
+def changed(options: Options, given: Mapping[str, Any]) -> Options:
+    """*options* with what was *given* in place of what they were."""
+    return replace(options, **{name: value for name, value in given.items() if value is not None})
 
 
 def options(
@@ -236,7 +224,7 @@ def options(
     """Another stub (or member) for the same thing, whose calls are made with these options.
 
     *timeout* and *keep_result* are in seconds; *retries* 0 means at most once. What is not given
-    stays as it was.
+    stays as it was. Calls on objects take a *timeout* only: they are never sent twice.
 
     Raises:
         TypeError: *stub* is neither a stub nor a member of one, or an option has the wrong type.
@@ -251,19 +239,26 @@ def options(
     if isinstance(stub, Member):
         inner, path = split(stub)
         return cast("_Handle", Member(options(inner, **given), path))
+    rebuild = getattr(type(stub), "__callyard_options__", None)
+    if rebuild is None:
+        raise TypeError(f"options() takes a stub or a member of one, not {type(stub).__name__}.")
+    return cast("_Handle", rebuild(stub, given))
+
+
+def on_broken(stub: Any, callback: Callable[[RpcError], object]) -> None:
+    """Call *callback* with the error when the object behind *stub* is gone before its time.
+
+    A stub of a service is never broken: its calls wait for a worker.
+
+    Raises:
+        TypeError: *stub* is no stub.
+        StubDisposed: it was given up.
+    """
     if not isinstance(stub, Stub):
-        rebuild = getattr(type(stub), "__callyard_options__", None)
-        if rebuild is None:
-            raise TypeError(f"options() takes a stub or a member of one, not {type(stub).__name__}.")
-        return cast("_Handle", rebuild(stub, given))
+        raise TypeError(f"on_broken() takes a stub, not {type(stub).__name__}.")
     target = live_target(stub)
-    changed = replace(target.options, **{name: value for name, value in given.items() if value is not None})
-    return cast("_Handle", Stub(replace(target, options=changed)))
-
-
-def split(member: Member) -> tuple[Stub, tuple[str, ...]]:
-    """The stub that *member* is a member of, and the path to it."""
-    return object.__getattribute__(member, "_stub"), object.__getattribute__(member, "_path")
+    if not isinstance(target, Target):
+        target.on_broken(callback)
 
 
 async def submit(member: Any, *args: Any, keep_result: float | None = None, **kwargs: Any) -> str:
@@ -273,7 +268,7 @@ async def submit(member: Any, *args: Any, keep_result: float | None = None, **kw
     to any process. If cancelled, the call may or may not have been made.
 
     Raises:
-        TypeError: *member* is not a method of a stub.
+        TypeError: *member* is not a method of a stub of a service.
         ValueError: *keep_result* makes no sense.
         ServiceUnavailable, Overloaded: the call was not taken.
         BrokerUnavailable: Redis did not confirm in time; the message says whether the call may run.
@@ -281,12 +276,15 @@ async def submit(member: Any, *args: Any, keep_result: float | None = None, **kw
     if not isinstance(member, Member):
         raise TypeError(f"submit() takes a method of a stub, as in submit(env.B.add, 1, 2), not {member!r:.80}.")
     stub, path = split(member)
-    target = live_target(stub if keep_result is None else options(stub, keep_result=keep_result))
+    if not isinstance(stub, Stub) or not isinstance(live_target(stub), Target):
+        raise TypeError("submit() takes a method of a service: calls on objects and on promises are never kept.")
+    target: Target = live_target(stub if keep_result is None else options(stub, keep_result=keep_result))
     caller = target.caller
-    body = encode_arguments(args, kwargs, caller.limit)
+    body = encode_arguments(args, kwargs, caller.limit, caller.bindings)
     loop = asyncio.get_running_loop()
     # A one-way call outlives whoever makes it, so neither scope nor enclosing call bounds it.
     deadline = earliest(loop.time(), target.options.timeout, math.inf, math.inf)
     producer = caller.producer(target.service, target.entrypoint)
     wire = {**target.wire, "oneway": True}
-    return await Call(caller, caller.call(producer, (Step(0, CALL, path, body),), deadline, wire, loop))
+    record = caller.call(producer, (Step(0, CALL, path, body),), deadline, wire, loop)
+    return await Call(caller, record, record.future)

@@ -19,7 +19,7 @@ from worker_runtime.delivery import Work
 from worker_runtime.elsewhere import Elsewhere
 from worker_runtime.endings import Endings
 from worker_runtime.execution import Admitted, Execution
-from worker_runtime.invocation import caller_gone, find_method, refused
+from worker_runtime.invocation import caller_gone, find_method, lost_live, refused
 from worker_runtime.lane import PROVEN_SECONDS, Lane
 from worker_runtime.once import Ticket, acquire
 
@@ -54,7 +54,7 @@ class Admission:
             now = asyncio.get_running_loop().time()
             if work.oneway or self._callers.known(work.channel, now):
                 try:
-                    method = find_method(delivery.source, call.program)
+                    method = find_method(delivery.source, call.program[0])
                 except (RpcError, ConfigurationError):
                     # Another worker may know it.
                     pass
@@ -111,7 +111,7 @@ class Admission:
             self._endings.answer(work, refused(caller_gone(call.id)))
             return None
         try:
-            method = find_method(delivery.source, call.program)
+            method = find_method(delivery.source, call.program[0])
         except (RpcError, ConfigurationError) as error:
             await self._pass_on(work, error)
             return None
@@ -130,9 +130,15 @@ class Admission:
 
     async def _over(self, work: Work, method: Method, *, replied: bool) -> bool:
         """Whether *work* is not to run again; then it was ended."""
+        options = work.call.options
         # Accepted once, forgotten by a crashing Redis and sent again: it may have run.
-        twice = bool(work.call.options.get("again")) and retries_of(work, method) == 0
-        if twice or self._decide(work, method, replied=replied) is Decision.ABANDON:
+        again = bool(options.get("again"))
+        live = "live" in options and (again or work.delivery.delivery_count > 1)
+        if live:
+            # Its caller's objects may be half used, and what the lost worker had of them is gone.
+            self._endings.answer(work, refused(lost_live(method.name)))
+            return True
+        if (again and retries_of(work, method) == 0) or self._decide(work, method, replied=replied) is Decision.ABANDON:
             await self._endings.abandon(work)
             return True
         return False

@@ -154,18 +154,18 @@ class Context:
         """End the call where there is nothing to wait for: no task can be added any longer."""
         self._ended = True
 
-    async def drain(self, limit: float) -> DrainOutcome:
+    async def drain(self, limit: float, *, final: bool = True) -> DrainOutcome:
         """Wait until every background task has ended, those registered meanwhile included.
 
         What has not ended after *limit* seconds is cancelled. When this returns, nothing of the
-        call runs and no task can be added. Cancelling it cancels the tasks.
+        call runs and no task can be added, unless this was not the *final* time. Cancelling it cancels the tasks.
         """
         last = self._loop.time() + limit
         try:
             while self.tasks and (left := last - self._loop.time()) > 0:
                 await asyncio.wait(self.tasks, timeout=left)
         finally:
-            self._ended = True
+            self._ended = self._ended or final
             leftovers = list(self.tasks)
             for task in leftovers:
                 task.cancel()

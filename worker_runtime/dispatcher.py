@@ -39,8 +39,8 @@ class Dispatcher:
         self.claims: Final = Claims(concurrency, services)
         self._callers = Callers(link)
         self._endings = Endings(link, consumer, Settler(link, consumer, self._fenced))
-        self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="callyard-method")
-        self._execution = Execution(self.claims, self._endings, clock, self._threads)
+        self.threads: Final = ThreadPoolExecutor(concurrency, thread_name_prefix="callyard-method")
+        self._execution = Execution(self.claims, self._endings, clock, self.threads)
         self._admission = Admission(link, clock, self.claims, self._callers, self._execution, self._endings)
         self._burying: set[asyncio.Task[None]] = set()
 
@@ -141,7 +141,7 @@ class Dispatcher:
 
     def close(self) -> None:
         """Let the threads go; those that still run a method end by themselves."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self.threads.shutdown(wait=False, cancel_futures=True)
 
     def lose(self, held: Held) -> None:
         """Stop work on a delivery that another worker has now: nothing done for it counts any more."""

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from broker.codec import pack
-from broker.envelope import RAISED, RETURNED, Reply, pack_call, pack_reply
+from broker.envelope import RAISED, RETURNED, Outcome, Reply, pack_call, pack_reply
 from broker.errors import CallAbandoned
 from broker.keys import GROUP
 from broker.link import Link, Script
 from worker_runtime.delivery import Delivery, Work
-from worker_runtime.invocation import Outcome, refused
+from worker_runtime.invocation import refused
 from worker_runtime.once import Ticket
 from worker_runtime.settling import Settler, Store, append_stores
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from broker.codec import decode
-from broker.envelope import RAISED
+from broker.envelope import RAISED, Outcome
 from broker.errors import RpcError
 from broker.methods.method import Method
 from broker.names import call_id
@@ -21,7 +21,7 @@ from worker_runtime.claims import Claims
 from worker_runtime.context import Context
 from worker_runtime.delivery import Work
 from worker_runtime.endings import Endings
-from worker_runtime.invocation import Invocation, Outcome, caller_gone, refused, run
+from worker_runtime.invocation import Invocation, caller_gone, refused, run
 from worker_runtime.once import Ticket
 
 GRACE_SECONDS: Final = 5.0
@@ -141,13 +141,24 @@ class Execution:
                 outcome = await run(invocation, self._threads)
         invocation.replied = True
         if invocation.lost:
+            if invocation.session is not None:
+                invocation.session.break_off("The call is another worker's now.")
             return
         if ctx.tasks or (outcome.kind == RAISED and work.oneway):
             await self._end(invocation, outcome)
             return
-        ctx.close()
         invocation.settling = True
         self._endings.answer(work, outcome, ticket=invocation.ticket)
+        self._close(invocation)
+
+    def _close(self, invocation: Invocation) -> None:
+        """End the context of a call that was answered, unless its caller still holds something of it."""
+        if invocation.session is None:
+            invocation.ctx.close()
+        else:
+            from worker_runtime.live import keep_open
+
+            keep_open(invocation)
 
     def _answer_unstarted(self, invocation: Invocation) -> None:
         # There is no outcome but the reason.
@@ -171,7 +182,9 @@ class Execution:
         invocation.held_until = asyncio.get_running_loop().time() + limit + GRACE_SECONDS
         if not unheard:
             self._endings.answer(work, outcome, ticket=invocation.ticket, acknowledge=False)
-        await ctx.drain(0 if ctx.aborted else limit)
+        if invocation.session is not None:
+            self._close(invocation)
+        await ctx.drain(0 if ctx.aborted else limit, final=invocation.session is None)
         if invocation.lost:
             return
         invocation.settling = True

@@ -7,29 +7,38 @@ with a refusal; whatever the method raises is an outcome too.
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from typing import Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from broker import failures
-from broker.codec import decode, encode
-from broker.envelope import CALL, FETCH, GET, RAISED, REFUSED, RETURNED, Step
-from broker.errors import CallCancelled, CallTimeout, DataCloneError, ProtocolError, RpcError
+from broker.codec import decode, encode, encode_plain
+from broker.envelope import CALL, FETCH, GET, RAISED, REFUSED, RETURNED, Outcome, Step
+from broker.errors import (
+    CallAbandoned,
+    CallCancelled,
+    CallTimeout,
+    DataCloneError,
+    InvalidArguments,
+    MethodNotFound,
+    ProtocolError,
+    ReservedMethod,
+    RpcError,
+    StubDisposed,
+)
 from broker.http import Response
 from broker.methods.method import Method
 from broker.methods.visibility import not_a_value, not_callable, not_found
-from client.stub import enclosing_deadline
+from client.call import Call
+from client.deadline import enclosing_deadline
+from client.member import Member
+from client.threads import Steering, start_in_thread
 from worker_runtime.context import Context, current
 from worker_runtime.delivery import Source, Work
 
-
-class Outcome(NamedTuple):
-    """How a call ended: the kind and body of its reply."""
-
-    kind: int
-    body: bytes
+if TYPE_CHECKING:
+    from client.session.live import LiveSession
 
 
 class Invocation:
@@ -37,7 +46,7 @@ class Invocation:
 
     __slots__ = (
         "cancelled_because", "claimed", "ctx", "env", "expires", "held_until", "interrupted", "key", "leave", "lost",
-        "method", "replied", "settling", "started", "task", "ticket", "work",
+        "method", "replied", "session", "settling", "started", "task", "ticket", "work",
     )  # fmt: skip
 
     def __init__(self, work: Work, method: Method, ctx: Context, env: Any, claimed: float, expires: float) -> None:
@@ -55,6 +64,8 @@ class Invocation:
         """Until when the lease of its entry is renewed; seconds of the event loop's clock."""
         self.ticket: Any = None
         """Its right to run under an idempotency key, if it has one."""
+        self.session: LiveSession | None = None
+        """What its caller holds of this process, or this process of its caller."""
         self.leave: Callable[[], None] | None = None
         """Called at its end, if it kept others waiting."""
         self.task: asyncio.Task[None] | None = None
@@ -89,23 +100,23 @@ class Invocation:
         self.interrupted = True
 
 
-def find_method(source: Source, program: tuple[Step, ...]) -> Method:
-    """The prepared method that the program of a call names.
+def find_method(source: Source, step: Step) -> Method:
+    """The prepared method that a step on an entrypoint names.
 
     Raises:
-        RpcError: there is none that callers may reach, or the program is of a kind to come.
+        RpcError: there is none that callers may reach.
     """
-    step = program[0]
-    if len(program) != 1 or step.receiver != 0 or not step.path:
-        raise ProtocolError("This worker runs programs of one step only.", executed="no")
-    kind, path, name = step.kind, step.path, step.path[0]
+    kind, path = step.kind, step.path
+    name = path[0] if path else ""
     if kind == CALL and len(path) == 1 and (known := source.methods.get(name)) is not None and known.kind == "method":
         return known
     service = source.serving.service
     if kind == FETCH:
         return service.fetch(source.entrypoint)
+    if not path:
+        raise not_callable(source.entrypoint)
     if kind not in (CALL, GET):
-        raise ProtocolError(f"This worker knows no step of kind {kind}.", executed="no")
+        raise ProtocolError(f"This worker knows no step of kind {kind} on an entrypoint.", executed="no")
     method = service.method(source.entrypoint, name)
     if method.kind == "method" and len(path) > 1:
         raise not_found(path[1])
@@ -114,7 +125,7 @@ def find_method(source: Source, program: tuple[Step, ...]) -> Method:
     return method
 
 
-def read_arguments(method: Method, step: Step, limit: int) -> tuple[Sequence[Any], Mapping[str, Any]]:
+def read_arguments(method: Method, step: Step, source: Source) -> tuple[Sequence[Any], Mapping[str, Any]]:
     """The arguments of *step*, validated and converted for *method*.
 
     Raises:
@@ -122,15 +133,23 @@ def read_arguments(method: Method, step: Step, limit: int) -> tuple[Sequence[Any
     """
     if step.kind == GET:
         return (), {}
-    body: Any = decode(step.body, limit=limit)
+    body: Any = decode(step.body, limit=source.limit, references=source.serving.caller.bindings)
     if type(body) is not list or len(cast("list[Any]", body)) != 2:
         raise ProtocolError("The arguments of the call have the wrong shape.", executed="no")
     args, kwargs = cast("list[Any]", body)
     if type(args) is not list or type(kwargs) is not dict:
         raise ProtocolError("The arguments of the call have the wrong shape.", executed="no")
-    given = cast("list[Any]", args), cast("dict[str, Any]", kwargs)
+    return checked(method, cast("list[Any]", args), cast("dict[str, Any]", kwargs))
+
+
+def checked(method: Method, args: list[Any], kwargs: dict[str, Any]) -> tuple[Sequence[Any], Mapping[str, Any]]:
+    """The arguments, validated and converted for *method*.
+
+    Raises:
+        InvalidArguments: they do not fit.
+    """
     # The arguments of a function in a property belong to that function, which checks them itself.
-    return given if method.kind == "property" else method.validate(*given)
+    return (args, kwargs) if method.kind == "property" else method.validate(args, kwargs)
 
 
 async def run(invocation: Invocation, threads: Executor) -> Outcome:
@@ -138,27 +157,54 @@ async def run(invocation: Invocation, threads: Executor) -> Outcome:
 
     If cancelled through `Invocation.cancel`, its reason is the outcome.
     """
-    method, source = invocation.method, invocation.work.delivery.source
-    step = invocation.work.call.program[0]
-    try:
-        args, kwargs = read_arguments(method, step, source.limit)
-    except RpcError as error:
-        return refused(error)
+    call, source = invocation.work.call, invocation.work.delivery.source
     current.set(invocation)
     enclosing_deadline.set(invocation.expires)
+    step, *further = call.program
+    if further or (call.options and "live" in call.options):
+        from worker_runtime.live import run_program
+
+        return await run_program(invocation, threads)
     try:
-        function = method.bind(source.cls(invocation.ctx, invocation.env))
-        if method.kind != "property" and method.is_async:
-            value = await function(*args, **kwargs)
-        else:
-            value = await _run_plain(invocation, threads, function, args, kwargs)
-        if len(step.path) > 1:
-            value = await _descend(value, step, args, kwargs)
+        args, kwargs = read_arguments(invocation.method, step, source)
+    except RpcError as error:
+        return refused(error)
+    try:
+        value = await enter(invocation, invocation.method, step, args, kwargs, threads)
         if invocation.ctx.aborted is not None:
             raise invocation.ctx.aborted
     except BaseException as error:
-        return _described(_raised, invocation, error, source.serving.settings.traceback)
-    return _described(_returned, invocation, value, source.limit)
+        return raised(invocation, error)
+    return _described(_returned, invocation, invocation.method, value)
+
+
+async def enter(
+    invocation: Invocation,
+    method: Method,
+    step: Step,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    threads: Executor,
+) -> Any:
+    """Run *method* on a new instance of its entrypoint.
+
+    Raises: what the method raises.
+    """
+    function = method.bind(invocation.work.delivery.source.cls(invocation.ctx, invocation.env))
+    if method.kind != "property" and method.is_async:
+        value = await function(*args, **kwargs)
+    else:
+        value = await _run_plain(invocation, method, threads, function, args, kwargs)
+    if len(step.path) > 1:
+        from worker_runtime.live import descend
+
+        value = await descend(invocation, value, step, args, kwargs)
+    return await value if isinstance(value, Call | Member) else value
+
+
+def raised(invocation: Invocation, error: BaseException) -> Outcome:
+    """The outcome of a method that ended with *error*."""
+    return _described(_raised, invocation, error, invocation.work.delivery.source.serving.settings.traceback)
 
 
 def _described(describe: Callable[..., Outcome], *ended: Any) -> Outcome:
@@ -177,13 +223,15 @@ def refused(error: RpcError) -> Outcome:
 
 async def _run_plain(
     invocation: Invocation,
+    method: Method,
     threads: Executor,
     function: Callable[..., Any],
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
 ) -> Any:
     """Run what is no `async def`: in a thread, unless it asked to be run on the event loop."""
-    method = invocation.method
+    if method.is_async_generator:
+        return function(*args, **kwargs)
     if method.kind == "property":
         args, kwargs = (), {}
     if method.is_async:
@@ -199,9 +247,7 @@ async def _run_plain(
 async def _in_thread(
     ctx: Context, threads: Executor, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> Any:
-    loop = asyncio.get_running_loop()
-    context = contextvars.copy_context()
-    running = loop.run_in_executor(threads, lambda: context.run(_contained, function, args, kwargs))
+    running = start_in_thread(threads, function, args, kwargs)
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
@@ -211,44 +257,24 @@ async def _in_thread(
         raise
 
 
-def _contained(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    try:
-        return function(*args, **kwargs)
-    except (StopIteration, GeneratorExit, SystemExit, KeyboardInterrupt) as error:
-        # A future must not carry these: they would end whatever awaits it, not be raised there.
-        raise _Steering(error) from error
+def _returned(invocation: Invocation, method: Method, value: Any) -> Outcome:
+    wrong = wrong_response(method, value)
+    if wrong is not None:
+        return Outcome(RAISED, encode(failures.dump(wrong)))
+    limit = invocation.work.delivery.source.limit - 64
+    body = encode_plain(value, limit=limit)
+    if body is not None:
+        return Outcome(RETURNED, body)
+    from worker_runtime.live import returned
+
+    return returned(invocation, value)
 
 
-class _Steering(Exception):
-    """Carries an exception that must not cross a future."""
-
-    def __init__(self, error: BaseException) -> None:
-        super().__init__(str(error))
-        self.error = error
-
-
-async def _descend(value: Any, step: Step, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    """Follow the rest of the path into the value of a property: plain dicts only, by their own keys."""
-    for name in step.path[1:]:
-        if type(value) is not dict or name not in value:
-            raise not_found(name)
-        value = cast("dict[str, Any]", value)[name]
-    if step.kind == CALL:
-        if not callable(value):
-            raise not_callable(".".join(step.path))
-        value = value(*args, **kwargs)
-    return await value if inspect.isawaitable(value) else value
-
-
-def _returned(invocation: Invocation, value: Any, limit: int) -> Outcome:
-    if invocation.method.kind == "fetch" and not isinstance(value, Response):
-        error = TypeError(f"fetch() must return a Response, not {type(value).__name__}.")
-        return Outcome(RAISED, encode(failures.dump(error)))
-    try:
-        return Outcome(RETURNED, encode(value, limit=limit - 64))
-    except RpcError as error:
-        where = f"the result of {invocation.method.name}()"
-        return refused(type(error)(f"{error.message} This is {where}.", executed="yes"))
+def wrong_response(method: Method, value: Any) -> TypeError | None:
+    """What is wrong with the result of a `fetch` handler that returned no response."""
+    if method.kind == "fetch" and not isinstance(value, Response):
+        return TypeError(f"fetch() must return a Response, not {type(value).__name__}.")
+    return None
 
 
 def _raised(invocation: Invocation, error: BaseException, traceback: bool) -> Outcome:  # noqa: FBT001 -- passed on by position
@@ -256,7 +282,7 @@ def _raised(invocation: Invocation, error: BaseException, traceback: bool) -> Ou
         error = invocation.ctx.aborted
     elif isinstance(error, asyncio.CancelledError) and invocation.cancelled_because is not None:
         return refused(invocation.cancelled_because)
-    elif isinstance(error, _Steering):
+    elif isinstance(error, Steering):
         error = error.error
     elif isinstance(error, RpcError) and not error.remote and type(error) in _OURS:
         # Raised by the lookup inside a property: that is the runtime speaking, not the method.
@@ -264,7 +290,7 @@ def _raised(invocation: Invocation, error: BaseException, traceback: bool) -> Ou
     return Outcome(RAISED, encode(failures.dump(error, traceback=traceback)))
 
 
-_OURS = (type(not_found("")), DataCloneError)
+_OURS = (MethodNotFound, ReservedMethod, DataCloneError, InvalidArguments, StubDisposed)
 
 
 def timed_out(name: str) -> CallTimeout:
@@ -275,3 +301,11 @@ def timed_out(name: str) -> CallTimeout:
 def caller_gone(name: str) -> CallCancelled:
     """The refusal of a call that its caller gave up."""
     return CallCancelled(f"{name} was cancelled by its caller.", executed="maybe")
+
+
+def lost_live(name: str) -> CallAbandoned:
+    """The refusal of a call that carries live references and lost its worker."""
+    return CallAbandoned(
+        f"{name} lost its worker. It carries references to live objects, and such a call is never run twice.",
+        executed="maybe",
+    )

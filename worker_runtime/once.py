@@ -7,12 +7,12 @@ import hashlib
 from typing import Any, Final, NamedTuple, cast
 
 from broker.codec import decode, encode
-from broker.envelope import Reply, pack_reply, unpack_reply
+from broker.envelope import Outcome, Reply, pack_reply, unpack_reply
 from broker.errors import CallTimeout, IdempotencyConflict, ProtocolError
 from broker.link import Link, Script
 from client.call_options import LONGEST_KEY
 from worker_runtime.delivery import Work
-from worker_runtime.invocation import Outcome, refused
+from worker_runtime.invocation import refused
 from worker_runtime.settling import Store
 
 ONCE: Final = Script("once")
@@ -88,6 +88,6 @@ def _canonical(value: Any) -> bytes:
     if isinstance(value, set | frozenset):
         return b"<%s>" % b",".join(sorted(map(_canonical, cast("set[Any]", value))))
     if isinstance(value, list | tuple):
-        return b"[%s]" % b",".join(map(_canonical, cast("list[Any]", value)))
+        return (b"[%s]" if isinstance(value, list) else b"(%s)") % b",".join(map(_canonical, cast("list[Any]", value)))
     packed = encode(value)
     return b"%d#%s" % (len(packed), packed)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from broker.keys import ServiceKeys
+from client.caller import Caller
+from client.session.running import Runner
 from worker_runtime.config import Settings
 from worker_runtime.service import Service
 
@@ -19,3 +21,5 @@ class Serving:
     exports: Any = field(repr=False)
     settings: Settings
     keys: ServiceKeys
+    caller: Caller = field(repr=False)
+    runner: Runner = field(repr=False)

@@ -17,6 +17,7 @@ from broker.keys import GROUP, ServiceKeys
 from broker.link import Address, Link, Script
 from broker.registry import publish_offers, publish_version
 from client.caller import Caller
+from client.session.running import Runner
 from worker_runtime.bindings import Exports, build_env
 from worker_runtime.config import ServiceConfig, Settings
 from worker_runtime.consumer import LONGEST_BLOCK_MS, Consumer
@@ -170,11 +171,16 @@ class Worker:
             Exports(self._caller, service.name, service.entrypoints),
             config.settings,
             keys,
+            self._caller,
+            Runner(self._dispatcher.threads, inline=config.settings.inline, inline_functions=False),
         )
 
     async def _subscribe(self) -> None:
         for serving in self._servings:
+            alive = serving.keys.alive(self._caller.id)
             await self._control.send_now("SUBSCRIBE", serving.keys.control)
+            # Nobody writes to it: that it is subscribed tells callers that this process lives.
+            await self._control.send_now("SUBSCRIBE", alive)
 
     def _controlled(self, message: Any) -> None:
         match message:

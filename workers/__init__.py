@@ -1,7 +1,41 @@
 """The names that services import: `from workers import WorkerEntrypoint, Response`."""
 
+from typing import TYPE_CHECKING, Any
+
 from broker.http import Headers, Request, Response
+from broker.methods.target import RpcTarget
 from worker_runtime.context import env, wait_until, waitUntil
 from worker_runtime.entrypoint import WorkerEntrypoint
 
-__all__ = ["Headers", "Request", "Response", "WorkerEntrypoint", "env", "waitUntil", "wait_until"]
+if TYPE_CHECKING:
+    from client.object_stub import RpcStub
+    from client.session.signals import AbortController, AbortSignal
+
+__all__ = [
+    "AbortController",
+    "AbortSignal",
+    "Headers",
+    "Request",
+    "Response",
+    "RpcStub",
+    "RpcTarget",
+    "WorkerEntrypoint",
+    "env",
+    "waitUntil",
+    "wait_until",
+]
+
+_LATER = {
+    "AbortController": "client.session.signals",
+    "AbortSignal": "client.session.signals",
+    "RpcStub": "client.object_stub",
+}
+"""Names whose modules need what a service that only answers does not."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_LATER[name]), name)

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, NoReturn
 
 from broker.errors import RpcError
+from client.member import DEEPEST_PATH
 from client.services import DEFAULT_URL
-from client.stub import DEEPEST_PATH
 
 _KEYWORD: Final = re.compile(r"([^\W\d]\w*)=(.*)", re.DOTALL)
 _DURATION: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ms|s|m|h|)")

@@ -26,7 +26,7 @@ async def replies(links):
     """A reader, and the queue of what it delivers."""
     came: asyncio.Queue[bytes] = asyncio.Queue()
     commands, reading = links
-    reader = ReplyReader(commands, reading, came.put_nowait, lambda: None)
+    reader = ReplyReader(commands, reading, lambda _channel, entry: came.put_nowait(entry), lambda: None)
     reader.listen(CHANNEL)
     yield reader, came
     await reader.close()
@@ -77,7 +77,7 @@ async def test_reply_that_cannot_be_delivered_does_not_end_the_reading(links):
     commands, reading = links
     delivered: asyncio.Queue[bytes] = asyncio.Queue()
 
-    def deliver(entry):
+    def deliver(_channel, entry):
         if entry == b"bad":
             raise LookupError(entry)
         delivered.put_nowait(entry)

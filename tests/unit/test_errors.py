@@ -23,6 +23,7 @@ BUILT_IN = {
     "DataCloneError": (TypeError,),
     "PayloadTooLarge": (ValueError,),
     "StubBroken": (ConnectionError,),
+    "StreamBroken": (ConnectionError,),
     "ConfigurationError": (ValueError,),
 }
 # What each class says of `retryable` and `executed`.
@@ -45,6 +46,7 @@ GOLDEN = {
     "ProtocolError": (False, "maybe"),
     "StubDisposed": (False, "no"),
     "StubBroken": (True, "maybe"),
+    "StreamBroken": (True, "maybe"),
     "RemoteError": (False, "yes"),
     "ConfigurationError": (False, "no"),
 }

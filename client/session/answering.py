@@ -1,0 +1,90 @@
+"""Running what the other side of a session calls."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from broker.envelope import Outcome, Step
+from broker.session import Asked, Cancelled
+from client.deadline import enclosing_deadline
+from client.session.exported import Exported
+from client.session.outcomes import raised, returned, together
+from client.session.programs import ProgramRun, Raised
+from client.session.receivers import apply
+from client.session.receiving import Receiving
+from client.session.sending import Sending
+
+if TYPE_CHECKING:
+    from client.session.live import LiveSession
+
+
+class Answering:
+    """The calls of the other side that run here, each as a task of its own, begun in the order in which they came."""
+
+    def __init__(self, session: LiveSession) -> None:
+        self._session = session
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+
+    def begin(self, asked: Asked) -> None:
+        """Run a call; its outcome goes back by itself."""
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(self._answer(asked), context=self._session.context.copy())
+        self._tasks[asked.number] = task
+        task.add_done_callback(lambda _: self._tasks.pop(asked.number, None))
+
+    def cancel(self, event: Cancelled) -> None:
+        """End a call: nobody waits for it."""
+        task = self._tasks.get(event.number)
+        if task is not None:
+            task.cancel()
+
+    def cancel_all(self) -> list[asyncio.Task[None]]:
+        """End all calls; their tasks."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        return tasks
+
+    async def _answer(self, asked: Asked) -> None:
+        session = self._session
+        due = session.caller.clock.monotonic(asked.deadline)
+        enclosing_deadline.set(due)
+        exported: Exported = asked.target
+        exported.hold()
+        try:
+            async with asyncio.timeout_at(due):
+                outcome = await self._outcome(asked, exported)
+        except TimeoutError as error:
+            outcome = raised(error)
+        except asyncio.CancelledError as error:
+            session.answer(asked.number, raised(error))
+            raise
+        finally:
+            exported.let_go()
+        session.answer(asked.number, outcome)
+
+    async def _outcome(self, asked: Asked, exported: Exported) -> Outcome:
+        session = self._session
+
+        async def enter(step: Step, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+            return await apply(exported.target, step.kind, step.path, args, kwargs, exported.runner)
+
+        def receiving() -> Receiving:
+            return Receiving(session.caller, session, promises=True)
+
+        want = asked.want or [len(asked.program) - 1]
+        try:
+            run = ProgramRun(asked.program, enter, receiving, exported.runner, session.limit)
+            values = await run.run(want)
+        except Exception as error:
+            return raised(error)
+        rows = [(step, self._described(values[step])) for step in want if 0 <= step < len(values)]
+        return rows[0][1] if len(rows) == 1 else together(None, rows)
+
+    def _described(self, value: Any) -> Outcome:
+        session = self._session
+        if isinstance(value, Raised):
+            return raised(value.error)
+        return returned(value, Sending(session.caller, session.service, session, transfer=True), session.limit)

@@ -1,0 +1,131 @@
+"""Running a program: each step as soon as what it hangs on is there, begun in the order in which they were made."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, cast
+
+from broker.envelope import GET, MAP, Step
+from broker.errors import ProtocolError
+from broker.methods.target import RpcTarget
+from client.object_stub import RpcStub
+from client.program import MOST_STEPS
+from client.session.exported import Exported
+from client.session.promises import Promised, fulfilled, promised_in
+from client.session.receivers import apply
+from client.session.receiving import Receiving
+from client.session.running import Runner
+
+Enter = Callable[[Step, Sequence[Any], Mapping[str, Any]], Awaitable[Any]]
+"""Runs a step on what the program as a whole was sent to."""
+
+
+class ProgramRun:
+    """One run of a program.
+
+    Raises:
+        ProtocolError: a step hangs on one that does not come before it, or there are too many.
+    """
+
+    def __init__(
+        self, program: Sequence[Step], enter: Enter, receiving: Callable[[], Receiving], runner: Runner, limit: int
+    ) -> None:
+        if len(program) > MOST_STEPS or any(not 0 <= step.receiver <= at for at, step in enumerate(program)):
+            raise ProtocolError("The steps of the program do not follow from each other.", executed="no")
+        self._program = program
+        self._enter = enter
+        self._receiving = receiving
+        self._runner = runner
+        self._limit = limit
+        self._steps: list[asyncio.Task[Any]] = []
+
+    async def run(self, want: Sequence[int]) -> list[Any]:
+        """Run all steps; the value of each, or the exception that it ended with.
+
+        What came of steps that are not in *want* is disposed. If cancelled, so are they.
+        """
+        if len(self._program) == 1:
+            return [await self._caught(0)]
+        loop = asyncio.get_running_loop()
+        self._steps = [loop.create_task(self._caught(at)) for at in range(len(self._program))]
+        try:
+            values = await asyncio.gather(*self._steps)
+        except BaseException:
+            for step in self._steps:
+                step.cancel()
+            raise
+        for at, value in enumerate(values):
+            if at not in want:
+                _give_up(value, self._runner)
+        return values
+
+    async def _caught(self, at: int) -> Any:
+        try:
+            return await self._run(at, self._program[at])
+        except Exception as error:
+            return Raised(error)
+
+    async def _run(self, at: int, step: Step) -> Any:
+        receiver = await self._value(step.receiver) if step.receiver else None
+        receiving = self._receiving()
+        args, kwargs = read_body(step, receiving, self._limit)
+        try:
+            if receiving.promised and step.kind != MAP:  # those of a recorded function are its own
+                args, kwargs = await self._fulfilled([args, kwargs], at)
+            if step.receiver == 0:
+                return await self._enter(step, args, kwargs)
+            return await apply(receiver, step.kind, step.path, args, kwargs, self._runner)
+        finally:
+            receiving.dispose()
+
+    async def _fulfilled(self, value: Any, before: int) -> Any:
+        kept: dict[Promised, Any] = {}
+        for promise in promised_in(value):
+            if not 1 <= promise.step <= before:
+                raise ProtocolError("A step waits for one that does not come before it.", executed="no")
+            kept[promise] = await apply(await self._value(promise.step), GET, promise.path, (), {}, self._runner)
+        return fulfilled(value, kept)
+
+    async def _value(self, step: int) -> Any:
+        """The value of the step of that number, counted from 1.
+
+        Raises: what that step raised.
+        """
+        value = await asyncio.shield(self._steps[step - 1])
+        if isinstance(value, Raised):
+            raise value.error
+        return value
+
+
+class Raised:
+    """Stands for the value of a step that has none."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+def read_body(step: Step, receiving: Receiving, limit: int) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments of *step*.
+
+    Raises:
+        RpcError: they cannot be read.
+    """
+    if step.kind == GET:
+        return [], {}
+    body = receiving.decode(step.body, limit)
+    match body:
+        case [list(), dict()]:
+            return cast("list[Any]", body[0]), cast("dict[str, Any]", body[1])
+        case _:
+            raise ProtocolError("The arguments of the call have the wrong shape.", executed="no")
+
+
+def _give_up(value: Any, runner: Runner) -> None:
+    """Dispose what nobody asked for, as its caller would have."""
+    if isinstance(value, RpcStub):
+        value.dispose()
+    elif isinstance(value, RpcTarget):
+        Exported(value, runner).let_go()

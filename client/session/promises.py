@@ -1,0 +1,115 @@
+"""Values that are not there yet: results of steps that still run, and the placeholder with which `map` records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, NoReturn, cast
+
+from broker.envelope import CALL
+from broker.errors import ProtocolError
+
+MOST_RECORDED: Final = 64
+"""Calls that the function of one `map` may make."""
+
+_ONCE: Final = (
+    "The function given to map() is run once, with a placeholder: it can only read members, call them and return."
+)
+
+
+class Promised(NamedTuple):
+    """Stands in arguments for the value of the step of that number, or for what *path* leads to in it."""
+
+    step: int
+    path: tuple[str, ...]
+
+
+class Placeholder:
+    """An item of a list that is somewhere else, or what a recorded call will give."""
+
+    __slots__ = ("_path", "_recorded", "_step")
+
+    def __init__(self, recorded: list[list[Any]], step: int, path: tuple[str, ...] = ()) -> None:
+        self._recorded = recorded
+        self._step = step
+        self._path = path
+
+    def __getattr__(self, name: str) -> Placeholder:
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)
+        return Placeholder(self._recorded, self._step, (*self._path, name))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Placeholder:
+        """Record a call."""
+        if len(self._recorded) >= MOST_RECORDED:
+            raise TypeError(f"The function given to map() makes more than {MOST_RECORDED} calls.")
+        self._recorded.append([self._step, CALL, list(self._path), list(args), kwargs])
+        return Placeholder(self._recorded, len(self._recorded))
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError(_ONCE)
+
+    def __iter__(self) -> NoReturn:
+        raise TypeError(_ONCE)
+
+    def __await__(self) -> NoReturn:
+        raise TypeError(_ONCE)
+
+    def __eq__(self, other: object) -> NoReturn:
+        raise TypeError(_ONCE)
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType] -- it equals nothing
+
+
+def promise_of(placeholder: Placeholder) -> Promised:
+    """What *placeholder* stands for."""
+    get = object.__getattribute__
+    return Promised(get(placeholder, "_step"), get(placeholder, "_path"))
+
+
+def record(function: Callable[[Any], Any]) -> tuple[list[list[Any]], Any]:
+    """The calls that *function* makes on a placeholder, and what it returns, placeholders included.
+
+    Raises:
+        TypeError: it does what cannot be recorded.
+    """
+    recorded: list[list[Any]] = []
+    returned = function(Placeholder(recorded, 0))
+    return recorded, returned
+
+
+def read_promise(wire: list[Any]) -> Promised:
+    """The promise that arrived.
+
+    Raises:
+        ProtocolError: it is malformed.
+    """
+    match wire:
+        case [int(step), list()] if all(type(name) is str for name in wire[1]):
+            return Promised(step, tuple(wire[1]))
+        case _:
+            raise ProtocolError("A promise is malformed.")
+
+
+def promised_in(value: Any) -> set[Promised]:
+    """The promises that stand in *value*."""
+    if type(value) is Promised:
+        return {value}
+    parts = _parts(value)
+    return set[Promised]().union(*map(promised_in, parts)) if parts else set()
+
+
+def fulfilled(value: Any, kept: Mapping[Promised, Any]) -> Any:
+    """*value* with what *kept* has in place of each promise."""
+    if type(value) is Promised:
+        return kept[value]
+    if type(value) is dict:
+        return {key: fulfilled(item, kept) for key, item in cast("dict[Any, Any]", value).items()}
+    if type(value) in (list, tuple):
+        return type(value)(fulfilled(item, kept) for item in cast("list[Any]", value))
+    return value
+
+
+def _parts(value: Any) -> Sequence[Any]:
+    if type(value) is dict:
+        return list(cast("dict[Any, Any]", value).values())
+    return cast("list[Any]", value) if type(value) in (list, tuple) else ()

@@ -1,0 +1,192 @@
+"""Streams: reading one that another process produces, and producing one for another process."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, Final, Self, cast
+
+from broker import failures
+from broker.codec import encode
+from broker.errors import RpcError, StreamBroken
+from client.threads import Steering, in_thread
+
+if TYPE_CHECKING:
+    from client.session.consuming import Consuming
+    from client.session.producing import Producing
+
+LARGEST_PIECE: Final = 256 * 1024
+"""Bytes of one chunk of bytes; what is larger travels in pieces."""
+
+_NOTHING: Final = object()
+
+
+class RemoteStream(AsyncIterator[Any]):
+    """A stream that another process produces; it can be read once.
+
+    It runs ahead of its reader by a bounded number of chunks. Leaving it early, `aclose()` or dropping it stops the
+    producer.
+
+    Attributes:
+        received: How many chunks were read.
+    """
+
+    def __init__(self, source: Consuming, number: int) -> None:
+        self.received = 0
+        self._source = source
+        self._number = number
+        self._waiting: deque[bytes] = deque()
+        self._arrived = asyncio.Event()
+        self._ended = False
+        self._failure: Exception | None = None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        """The next chunk. Safe to cancel: none is lost.
+
+        Raises:
+            StreamBroken: the producer is gone; `received` says how far it came.
+            Exception: what the producer raised.
+        """
+        while not self._waiting:
+            if self._ended:
+                failure, self._failure = self._failure, None
+                raise failure or StopAsyncIteration
+            self._arrived.clear()
+            await self._arrived.wait()
+        body = self._waiting.popleft()
+        self._source.taken(self._number)
+        self.received += 1
+        return self._source.read(body)
+
+    async def read(self) -> bytes:
+        """All that is left of a stream of bytes, in one piece.
+
+        Raises: what reading a chunk raises.
+        """
+        return b"".join([chunk async for chunk in self])
+
+    async def aclose(self) -> None:
+        """Want no more. Twice is once."""
+        self.dispose()
+
+    def dispose(self) -> None:
+        """Want no more; takes effect in the background. Twice is once."""
+        if not self._ended:
+            self._ended = True
+            self._source.stop(self._number)
+        self._waiting.clear()
+        self._arrived.set()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.dispose()
+
+    def __del__(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self._source.stop(self._number)
+
+    def arrive(self, body: bytes) -> None:
+        """Take in a chunk."""
+        self._waiting.append(body)
+        self._arrived.set()
+
+    def end(self, failure: Exception | None) -> None:
+        """Take in the end."""
+        if not self._ended:
+            self._ended = True
+            self._failure = failure
+            self._arrived.set()
+
+    def break_off(self, reason: str) -> None:
+        """Its producer is gone: what came can still be read."""
+        received = self.received + len(self._waiting)
+        message = f"The stream broke off after {received} chunks: {reason}"
+        self.end(StreamBroken(message, received=received, executed="yes"))
+
+
+class Production:
+    """Sends what *source* yields as the stream of that number, as fast as its reader takes it."""
+
+    def __init__(self, way: Producing, number: int, source: Any) -> None:
+        self._way = way
+        self._number = number
+        self._source = source
+        self._credited = asyncio.Event()
+
+    def credit(self) -> None:
+        """Go on: its reader has taken something."""
+        self._credited.set()
+
+    async def run(self) -> None:
+        """Produce to the end. If cancelled, the source is closed and nothing more is sent."""
+        failure: bytes | None = None
+        try:
+            await self._send_all()
+        except Exception as error:
+            failure = _described(error)
+        finally:
+            await self._close()
+        self._way.finish(self._number, failure)
+
+    async def _send_all(self) -> None:
+        while await self._may_send():
+            item = await self._next()
+            if item is _NOTHING:
+                return
+            for piece in _pieces(item):
+                if not await self._may_send():
+                    return
+                self._way.send(self._number, piece)
+
+    async def _may_send(self) -> bool:
+        """Wait until there is room; whether anybody still reads."""
+        while (open_ := self._way.may_send(self._number)) is False:
+            self._credited.clear()
+            await self._credited.wait()
+        return open_ is not None
+
+    async def _next(self) -> Any:
+        if inspect.isgenerator(self._source):
+            return await in_thread(None, next, (self._source, _NOTHING), {})
+        if not hasattr(self._source, "__anext__"):
+            self._source = aiter(self._source)
+        return await anext(self._source, _NOTHING)
+
+    async def _close(self) -> None:
+        if inspect.isgenerator(self._source):
+            await in_thread(None, self._source.close, (), {})
+        elif hasattr(self._source, "aclose"):
+            await self._source.aclose()
+
+
+def _pieces(item: Any) -> list[Any]:
+    if type(item) not in (bytes, bytearray, memoryview) or len(item) <= LARGEST_PIECE:
+        return [item]
+    whole = bytes(item)
+    return [whole[at : at + LARGEST_PIECE] for at in range(0, len(whole), LARGEST_PIECE)]
+
+
+def _described(error: Exception) -> bytes:
+    if isinstance(error, Steering):
+        return encode(failures.dump(error.error))
+    if isinstance(error, RpcError) and not error.remote:
+        return encode(["", *failures.dump_refusal(error)])
+    return encode(failures.dump(error))
+
+
+def failure_in(decoded: Any) -> Exception:
+    """The exception with which a stream ended.
+
+    Raises:
+        ProtocolError: *decoded* describes none.
+    """
+    wire = cast("list[Any]", decoded) if isinstance(decoded, list) else []
+    return failures.load_refusal(wire[1:]) if wire[:1] == [""] else failures.load(wire)
