@@ -94,7 +94,7 @@ def _member(value: Any, name: str) -> Any:
     if name in ("dup", "constructor"):
         raise ReservedMethod(f"'{name}' is a reserved method and cannot be called over RPC.")
     try:
-        members: Any = value if type(value) is dict else substitute(value)
+        members = cast("Any", value) if type(value) is dict else substitute(value)
     except Unsupported:
         raise not_found(name) from None
     if not isinstance(members, dict) or name not in members:
