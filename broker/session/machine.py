@@ -203,22 +203,26 @@ class Session:
         """An empty batch that says how many there were, so that the other side notices a loss."""
         return self._sent, []
 
-    def hear(self, number: int, messages: Sequence[Any]) -> list[Event]:
-        """Take in a batch; what it means. After the session broke nothing means anything."""
+    def hear(self, number: int, messages: Sequence[Any]) -> Iterator[Event]:
+        """Take in a batch, message by message; what each means. To be iterated to its end.
+
+        What an event refers to has to be adopted before the next one is asked for: later messages count on it. After
+        the session broke nothing means anything.
+        """
         if self.broken is not None or (messages and 0 < number <= self._heard):
-            return []
+            return
         if number > self._heard + bool(messages):
-            return [*self.fail("Messages of the session were lost.")]
-        if number:
-            self._heard = max(self._heard, number)
-        events: list[Event] = []
-        try:
-            for message in messages:
-                events += self._handle(message)
-        except (ProtocolError, LookupError, TypeError, ValueError) as error:
-            text = error.message if isinstance(error, ProtocolError) else "The other side sent a malformed message."
-            events += self.fail(text)
-        return events
+            yield from self.fail("Messages of the session were lost.")
+            return
+        self._heard = max(self._heard, number)
+        for message in messages:
+            try:
+                yield from self._handle(message)
+            except (ProtocolError, LookupError, TypeError, ValueError) as error:
+                text = error.message if isinstance(error, ProtocolError) else "The other side sent a malformed message."
+                yield from self.fail(text)
+            if self.broken is not None:
+                return
 
     def fail(self, reason: str) -> Iterator[Event]:
         """Break off because of what was, or was not, heard."""
@@ -238,13 +242,13 @@ class Session:
         self.answering.clear()
         return gone
 
-    def _handle(self, message: Any) -> list[Event]:
+    def _handle(self, message: Any) -> Iterator[Event]:
         if type(message) is not list or not message:
             raise ProtocolError("The other side sent a malformed message.")
         kind, *fields = cast("list[Any]", message)
         handler = self._handlers.get(kind)
         # A kind that this version does not know asks for nothing that it could do.
-        return [] if handler is None else list(handler(*fields))
+        return iter(()) if handler is None else handler(*fields)
 
     def _call(self, number: int, deadline: int, receiver: int, want: list[int], program: Any) -> Iterator[Event]:
         _need(number, int)

@@ -107,8 +107,10 @@ class LiveSession:
         for event in self.machine.hear(number, messages):
             try:
                 self._handlers[type(event)](event)
-            except RpcError as error:
-                self.break_off(f"The other side sent what cannot be read: {error}")
+            except Exception as error:
+                # What a hostile side brings about ends with its own session.
+                _log.warning("a session with %s breaks: %s", self.service, error)
+                self.break_off(f"The other side sent what cannot be read: {type(error).__name__}: {error!s:.200}")
         self.changed()
 
     def answer(self, number: int, outcome: Outcome) -> None:
