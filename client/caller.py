@@ -142,6 +142,20 @@ class Caller:
             self._sessions = Sessions(self)
         return self._sessions
 
+    def holders(self) -> set[str]:
+        """The reply channels of the callers that hold objects of this process."""
+        return set() if self._sessions is None else self._sessions.callers()
+
+    def holder_gone(self, channel: str) -> None:
+        """The caller with this reply channel is gone: let go what it held."""
+        if self._sessions is not None:
+            self._sessions.caller_gone(channel)
+
+    async def wait_unheld(self) -> None:
+        """Wait until nobody holds an object of this process. Safe to cancel."""
+        if self._sessions is not None:
+            await self._sessions.wait_served()
+
     def listen_inbox(self, service: str) -> None:
         """Read what callers of *service* want of the objects that they hold of this process."""
         inbox = self.keys(service).inbox(self.id)

@@ -46,12 +46,22 @@ class Callers:
             asked.add_done_callback(lambda done: self._answered(channel, done))
         return bool(await asyncio.shield(asked))
 
-    async def watch(self, running: Callable[[], Iterable[Invocation]], gone: Callable[[Invocation], None]) -> None:
-        """Tell *gone* of each running call whose caller is gone, until cancelled."""
+    async def watch(
+        self,
+        running: Callable[[], Iterable[Invocation]],
+        gone: Callable[[Invocation], None],
+        holding: Callable[[], set[str]],
+        let_go: Callable[[str], None],
+    ) -> None:
+        """Tell *gone* of each running call whose caller is gone, until cancelled.
+
+        *holding* gives the channels of callers that hold objects of this process; *let_go* is told which are gone.
+        """
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             waited_for = [call for call in running() if not call.replied and not call.work.oneway]
-            channels = {call.work.channel for call in waited_for}
+            holders = holding()
+            channels = {call.work.channel for call in waited_for} | holders
             try:
                 lost = await self._look(channels)
             except RpcError as error:
@@ -61,6 +71,8 @@ class Callers:
             for call in waited_for:
                 if call.work.channel in lost:
                     gone(call)
+            for channel in holders & lost:
+                let_go(channel)
 
     async def _look(self, channels: set[str]) -> set[str]:
         now = asyncio.get_running_loop().time()

@@ -110,9 +110,9 @@ class Dispatcher:
                 if now >= invocation.expires:
                     invocation.cancel(timed_out(invocation.method.name))
 
-    async def watch_callers(self) -> None:
-        """Cancel calls whose callers went away without a word, until cancelled."""
-        await self._callers.watch(lambda: list(self.claims.running.values()), self._caller_gone)
+    async def watch_callers(self, holding: Callable[[], set[str]], let_go: Callable[[str], None]) -> None:
+        """Cancel calls whose callers went away without a word, until cancelled; see `Callers.watch`."""
+        await self._callers.watch(lambda: list(self.claims.running.values()), self._caller_gone, holding, let_go)
 
     async def drain(self, grace: float) -> bool:
         """Wait until nothing is held, at most *grace* seconds; whether that came about."""

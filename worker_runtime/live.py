@@ -44,14 +44,16 @@ async def run_program(invocation: Invocation, threads: Executor) -> Outcome:
     def receiving() -> Receiving:
         return Receiving(source.serving.caller, invocation.session, promises=True, create=introduced)
 
+    run = ProgramRun(program, on_entrypoint, receiving, source.serving.runner, source.limit)
     try:
-        run = ProgramRun(program, on_entrypoint, receiving, source.serving.runner, source.limit)
         values = await run.run(want)
         if invocation.ctx.aborted is not None:
             raise invocation.ctx.aborted
+        rows = [(step, _outcome(invocation, values[step])) for step in want]
     except BaseException as error:
         return _whole(invocation, raised(invocation, error))
-    rows = [(step, _outcome(invocation, values[step])) for step in want]
+    finally:
+        run.dispose()
     return _whole(invocation, rows[0][1]) if len(rows) == 1 else together(_inbox(invocation), rows)
 
 

@@ -123,7 +123,9 @@ class Worker:
         self._leases.start()
         self._tasks = [
             asyncio.create_task(self._dispatcher.watch(self._watchdog.beat), name="deadlines"),
-            asyncio.create_task(self._dispatcher.watch_callers(), name="callers"),
+            asyncio.create_task(
+                self._dispatcher.watch_callers(self._caller.holders, self._caller.holder_gone), name="callers"
+            ),
             asyncio.create_task(self._sweeper.run(), name="sweeper"),
             asyncio.create_task(self._keep_offering(), name="offers"),
             asyncio.create_task(self._keep_reading(), name="progress"),
@@ -148,7 +150,8 @@ class Worker:
             await asyncio.wait([sweeper], timeout=2)
         if self._reader is not None:
             await asyncio.wait([self._reader], timeout=LONGEST_BLOCK_MS / 1000 + 1)
-        drained = await self._dispatcher.drain(grace)
+        give_up = asyncio.get_running_loop().time() + grace
+        drained = await self._dispatcher.drain(grace) and await self._let_go(give_up)
         if not drained:
             await self._dispatcher.abandon()
             await self._call_sweepers()
@@ -174,6 +177,15 @@ class Worker:
             self._caller,
             Runner(self._dispatcher.threads, inline=config.settings.inline, inline_functions=False),
         )
+
+    async def _let_go(self, give_up: float) -> bool:
+        """Wait until callers hold nothing of this process, at most until *give_up*; whether that came about."""
+        try:
+            async with asyncio.timeout_at(give_up):
+                await self._caller.wait_unheld()
+        except TimeoutError:
+            return False
+        return True
 
     async def _subscribe(self) -> None:
         for serving in self._servings:

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from broker.envelope import Outcome, Step
+from broker.errors import CallTimeout
 from broker.session import Asked, Cancelled
 from client.deadline import enclosing_deadline
 from client.session.exported import Exported
-from client.session.outcomes import raised, returned, together
+from client.session.outcomes import raised, refused, returned, together
 from client.session.programs import ProgramRun, Raised
 from client.session.receivers import apply
 from client.session.receiving import Receiving
@@ -56,8 +57,8 @@ class Answering:
         try:
             async with asyncio.timeout_at(due):
                 outcome = await self._outcome(asked, exported)
-        except TimeoutError as error:
-            outcome = raised(error)
+        except TimeoutError:
+            outcome = refused(CallTimeout("The call was cancelled at its deadline.", executed="yes"))
         except asyncio.CancelledError as error:
             session.answer(asked.number, raised(error))
             raise
@@ -75,12 +76,14 @@ class Answering:
             return Receiving(session.caller, session, promises=True)
 
         want = asked.want or [len(asked.program) - 1]
+        run = ProgramRun(asked.program, enter, receiving, exported.runner, session.limit)
         try:
-            run = ProgramRun(asked.program, enter, receiving, exported.runner, session.limit)
             values = await run.run(want)
+            rows = [(step, self._described(values[step])) for step in want if 0 <= step < len(values)]
         except Exception as error:
             return raised(error)
-        rows = [(step, self._described(values[step])) for step in want if 0 <= step < len(values)]
+        finally:
+            run.dispose()
         return rows[0][1] if len(rows) == 1 else together(None, rows)
 
     def _described(self, value: Any) -> Outcome:

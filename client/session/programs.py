@@ -22,29 +22,35 @@ Enter = Callable[[Step, Sequence[Any], Mapping[str, Any]], Awaitable[Any]]
 
 
 class ProgramRun:
-    """One run of a program.
-
-    Raises:
-        ProtocolError: a step hangs on one that does not come before it, or there are too many.
-    """
+    """One run of a program."""
 
     def __init__(
         self, program: Sequence[Step], enter: Enter, receiving: Callable[[], Receiving], runner: Runner, limit: int
     ) -> None:
-        if len(program) > MOST_STEPS or any(not 0 <= step.receiver <= at for at, step in enumerate(program)):
-            raise ProtocolError("The steps of the program do not follow from each other.", executed="no")
         self._program = program
         self._enter = enter
         self._receiving = receiving
         self._runner = runner
         self._limit = limit
         self._steps: list[asyncio.Task[Any]] = []
+        self._received: list[Receiving] = []
+
+    def dispose(self) -> None:
+        """Give up the stubs that came as arguments, now that what the steps gave is on its way."""
+        for receiving in self._received:
+            receiving.dispose()
 
     async def run(self, want: Sequence[int]) -> list[Any]:
         """Run all steps; the value of each, or the exception that it ended with.
 
         What came of steps that are not in *want* is disposed. If cancelled, so are they.
+
+        Raises:
+            ProtocolError: a step hangs on one that does not come before it, or there are too many.
         """
+        program = self._program
+        if len(program) > MOST_STEPS or any(not 0 <= step.receiver <= at for at, step in enumerate(program)):
+            raise ProtocolError("The steps of the program do not follow from each other.", executed="no")
         if len(self._program) == 1:
             return [await self._caught(0)]
         loop = asyncio.get_running_loop()
@@ -69,15 +75,13 @@ class ProgramRun:
     async def _run(self, at: int, step: Step) -> Any:
         receiver = await self._value(step.receiver) if step.receiver else None
         receiving = self._receiving()
+        self._received.append(receiving)
         args, kwargs = read_body(step, receiving, self._limit)
-        try:
-            if receiving.promised and step.kind != MAP:  # those of a recorded function are its own
-                args, kwargs = await self._fulfilled([args, kwargs], at)
-            if step.receiver == 0:
-                return await self._enter(step, args, kwargs)
-            return await apply(receiver, step.kind, step.path, args, kwargs, self._runner)
-        finally:
-            receiving.dispose()
+        if receiving.promised and step.kind != MAP:  # those of a recorded function are its own
+            args, kwargs = await self._fulfilled([args, kwargs], at)
+        if step.receiver == 0:
+            return await self._enter(step, args, kwargs)
+        return await apply(receiver, step.kind, step.path, args, kwargs, self._runner)
 
     async def _fulfilled(self, value: Any, before: int) -> Any:
         kept: dict[Promised, Any] = {}

@@ -181,8 +181,10 @@ class Sessions:
             session.break_off(reason)
 
     def _keep(self, call: OpenCall, session: LiveSession) -> None:
-        self.made[call.sequence] = session
-        session.ended = lambda: self._drop(self.made, call.sequence)
+        # By number: the call has its result, and whoever keeps it keeps the stubs in it from being collected.
+        number = call.sequence
+        self.made[number] = session
+        session.ended = lambda: self._drop(self.made, number)
 
     def _reach(self, session: LiveSession, sequence: int, inbox: str) -> None:
         if session.channel is None:

@@ -45,6 +45,8 @@ class WorkerProcess:
             env={**own, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **(environment or {})},
         )
         self.pid = self._process.pid
+        self.ready_pid = self.pid
+        """Of the first process that takes calls."""
         self.output: list[str] = []
         self.errors: list[str] = []
         self._lines: queue.Queue[str | None] = queue.Queue()
@@ -64,6 +66,7 @@ class WorkerProcess:
             assert line is not None, f"it ended with {self.ended()}: {''.join(self.errors)}"
             if line.startswith("ready "):
                 pids.append(int(line.partition("pid=")[2].split()[0]))
+        self.ready_pid = pids[0]
         return pids
 
     def signal(self, number: int) -> None:

@@ -34,7 +34,18 @@ class Counter(RpcTarget):
         raise ValueError("as asked")
 
     async def forever(self) -> None:
-        await asyncio.sleep(3600)
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            if self.diary:
+                with self.diary.open("a") as diary:
+                    diary.write("forever ended\n")
+
+    async def log(self, number: int) -> None:
+        self.value = self.value * 10 + number
+
+    def log_in_thread(self, number: int) -> None:
+        self.value = self.value * 10 + number
 
     def dispose(self) -> None:
         if self.diary:
@@ -43,6 +54,8 @@ class Counter(RpcTarget):
 
 
 class Default(WorkerEntrypoint):
+    """Methods for every way in which references travel."""
+
     @property
     def diary(self) -> Path:
         return Path(self.env.DIARY)
@@ -62,6 +75,44 @@ class Default(WorkerEntrypoint):
 
     async def doubler(self):
         return lambda number: 2 * number
+
+    async def kept_after(self, function) -> str:
+        """Use an argument after the method that it came to has returned."""
+        self.ctx.waitUntil(self._use_late(function))
+        return "returned"
+
+    async def _use_late(self, function):
+        await asyncio.sleep(0.05)
+        try:
+            await function(1)
+        except Exception as error:
+            self.note(f"late {type(error).__name__}")
+
+    async def sessions(self) -> int:
+        """How many sessions this process keeps open for callers."""
+        import gc
+
+        from client.session.sessions import Sessions
+
+        return sum(len(found.served) for found in gc.get_objects() if type(found) is Sessions)
+
+    async def pid(self) -> int:
+        import os
+
+        return os.getpid()
+
+    async def aborting(self):
+        ctx = self.ctx
+
+        async def abort():
+            ctx.abort("given up")
+
+        return {"abort": abort, "counter": Counter(1)}
+
+    async def slow(self, function):
+        self.note("slow begun")
+        await asyncio.sleep(1.5)
+        return await function(1)
 
     async def apply(self, function, *values):
         return [await function(value) for value in values]

@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from broker.codec import pack, unpack
 from broker.envelope import CALL, RETURNED, Step
@@ -15,16 +15,9 @@ from broker.session import (
     OBJECT,
     SIGNAL,
     STREAM,
-    Asked,
     Broken,
-    Cancelled,
-    Chunk,
-    Finished,
-    Fired,
     Released,
-    Returned,
     Session,
-    Stopped,
     Unanswerable,
 )
 from broker.session.flow import MOST_BYTES, MOST_CHUNKS
@@ -190,39 +183,55 @@ class Sessions(RuleBasedStateMachine):
     def _deliver(self, batch, end):
         number, messages = unpack(batch)
         for event in end.machine.hear(number, messages):
-            match event:
-                case Asked(call, _, target, want, program):
-                    assert isinstance(target, str)
-                    assert list(want) == []
-                    end.to_answer.add(call)
-                    self._adopt(end, unpack(program[0].body))
-                case Returned(call, _, body):
-                    assert end.asked[call] in ("open", "given up")
-                    if end.asked[call] == "open":
-                        end.asked[call] = "done"
-                    self._adopt(end, unpack(body))
-                case Cancelled(call):
-                    end.to_answer.discard(call)
-                case Released(target):
-                    assert target not in end.released
-                    end.released.append(target)
-                case Chunk(stream, body):
-                    end.received.setdefault(stream, []).append(body)
-                    other = self.ends[end is self.ends[0]]
-                    made = self.produced[other.name, stream]
-                    assert body == made[end.machine.inflows[stream].received - 1]
-                case Finished(stream, None):
-                    assert stream not in end.ended
-                    end.ended[stream] = True
-                    end.held.pop(stream, None)
-                case Fired(signal, "enough"):
-                    assert signal not in end.fired
-                    end.fired.add(signal)
-                    end.held.pop(signal, None)
-                case Stopped(_, target):
-                    end.released.append(target)
-                case Unanswerable() | Broken():
-                    raise AssertionError(event)
+            getattr(self, f"_on_{type(event).__name__.lower()}")(end, event)
+
+    def _on_asked(self, end, event):
+        assert isinstance(event.target, str)
+        assert list(event.want) == []
+        end.to_answer.add(event.number)
+        self._adopt(end, unpack(event.program[0].body))
+
+    def _on_returned(self, end, event):
+        assert end.asked[event.number] in ("open", "given up")
+        if end.asked[event.number] == "open":
+            end.asked[event.number] = "done"
+        self._adopt(end, unpack(event.body))
+
+    def _on_cancelled(self, end, event):
+        end.to_answer.discard(event.number)
+
+    def _on_released(self, end, event):
+        assert event.target not in end.released
+        end.released.append(event.target)
+
+    def _on_stopped(self, end, event):
+        self._on_released(end, event)
+
+    def _on_credited(self, end, event):
+        assert event.stream in end.machine.outflows
+
+    def _on_chunk(self, end, event):
+        end.received.setdefault(event.stream, []).append(event.body)
+        producer = self.ends[end is self.ends[0]]
+        made = self.produced[producer.name, event.stream]
+        assert event.body == made[end.machine.inflows[event.stream].received - 1]
+
+    def _on_finished(self, end, event):
+        assert event.stream not in end.ended
+        assert event.failure is None
+        end.ended[event.stream] = True
+        end.held.pop(event.stream, None)
+
+    def _on_fired(self, end, event):
+        assert event.signal not in end.fired
+        end.fired.add(event.signal)
+        end.held.pop(event.signal, None)
+
+    def _on_unanswerable(self, _end, event):
+        raise AssertionError(event)
+
+    def _on_broken(self, _end, event):
+        raise AssertionError(event)
 
     def _adopt(self, end, reference):
         if reference is not None:
@@ -256,8 +265,8 @@ class Sessions(RuleBasedStateMachine):
         for end in self.ends:
             machine = end.machine
             assert machine.over
-            assert not (machine.exports or machine.imports or machine.asked or machine.answering)
-            assert not (machine.outflows or machine.inflows)
+            tables = (machine.exports, machine.imports, machine.asked, machine.answering)
+            assert not any((*tables, machine.outflows, machine.inflows))
             assert "open" not in end.asked.values()
 
 
@@ -305,7 +314,8 @@ def test_a_broken_session_means_nothing_any_more():
     second.release(1)
     second.give_up(number)
     assert batches(second) == []
-    assert not (second.imports or second.asked)
+    assert not second.imports
+    assert not second.asked
 
 
 def test_calls_and_releases_leave_in_the_order_made_and_releases_together():
