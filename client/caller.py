@@ -266,7 +266,7 @@ class Caller:
                 return
             reply = unpack_reply(entry)
             if reply.kind == SESSION:
-                self.sessions.heard(self._services[channel], reply)
+                self.sessions.heard(self._services[channel], reply, self._open.get(reply.sequence))
                 return
         except ProtocolError as error:
             _log.warning("dropped a message that cannot be read: %s", error)

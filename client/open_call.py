@@ -20,7 +20,7 @@ class OpenCall:
     """
 
     __slots__ = (
-        "accepted", "batch", "deadline", "entry", "future", "oneway", "path", "producer", "program", "sequence",
+        "accepted", "batch", "deadline", "early", "entry", "future", "oneway", "path", "producer", "program", "sequence",
         "session",
     )  # fmt: skip
 
@@ -51,6 +51,8 @@ class OpenCall:
         """The batch of its producer that it leaves with."""
         self.program: Program | None = None
         """Its steps, where further calls were made on its result."""
+        self.early: list[tuple[int, list[Any]]] | None = None
+        """What its session had to say before its reply came."""
         self.session: LiveSession | None = None
         """What its arguments refer to, or its result does."""
 

@@ -43,6 +43,8 @@ class Link:
         self.name = name
         self.on_open: list[Callable[[], Awaitable[None]]] = []
         self.on_push: Callable[[Any], None] | None = None
+        self.scripts: set[str] = set()
+        """Digests of the scripts that this connection has sent the text of."""
         self._resend = resend
         self._silence = silence
         self._wire: Wire | None = None
@@ -176,6 +178,7 @@ class Link:
                 wire.on_push = self.on_push
                 await self._greet(wire)
                 self._wire = wire
+                self.scripts.clear()
                 self.outage = asyncio.get_running_loop().time() - self._lost_at if self._lost_at else 0.0
                 for hook in self.on_open:
                     await hook()

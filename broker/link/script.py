@@ -27,10 +27,18 @@ class Script:
 
         Raises (from the future): what `Link.send` raises.
         """
+        if self.digest not in link.scripts:
+            # With its text the first time on a connection: a second try would be overtaken by what was sent meanwhile.
+            link.scripts.add(self.digest)
+            return self.run_whole(link, keys, arguments)
         sent = link.send("EVALSHA", self.digest, len(keys), *keys, *arguments)
         result: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         sent.add_done_callback(partial(self._answered, link, keys, arguments, result))
         return result
+
+    def run_whole(self, link: Link, keys: Sequence[str], arguments: Sequence[Argument]) -> asyncio.Future[Any]:
+        """Run the script in its place among what is sent, known to Redis or not: what follows may count on it."""
+        return link.send("EVAL", self.text, len(keys), *keys, *arguments)
 
     def run_now(self, link: Link, keys: Sequence[str], arguments: Sequence[Argument]) -> asyncio.Future[Any]:
         """Run the script before anything that queues up; for hooks in `Link.on_open`."""

@@ -105,10 +105,12 @@ class Sessions:
             # The worker never opened it: nobody there holds what was sent.
             session.break_off("The call has ended.")
         elif session is not None:
+            for number, messages in call.early or ():
+                session.hear(number, messages)
             session.release_hold()
 
-    def heard(self, service: str, reply: Reply) -> None:
-        """Take in a batch that came through a reply channel."""
+    def heard(self, service: str, reply: Reply, call: OpenCall | None) -> None:
+        """Take in a batch that came through a reply channel, of *call* if that is still open."""
         wire: list[Any] = unpack(reply.body)
         match wire:
             case [str(inbox), int(number), list()]:
@@ -119,6 +121,9 @@ class Sessions:
         if session is not None:
             self._reach(session, reply.sequence, inbox)
             session.hear(number, messages)
+        elif call is not None:
+            # It has overtaken the reply that opens the session, as it can when Redis lost the scripts.
+            call.early = [*(call.early or ()), (number, messages)]
         elif _matters(messages):
             self.refuse(service, reply.sequence, inbox)
 
