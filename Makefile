@@ -5,10 +5,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt cov chaos clean
+.PHONY: help demo test check fmt cov chaos bench-setup bench bench-report profile clean
 
 help:  ## List the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-7s %s\n", $$1, $$2 }'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 
 demo: $(VENV)/.core  ## Run the seed's Worker A against its Worker B: `Result: 3`
 	@$(BIN)/python examples/demo.py
@@ -38,8 +38,22 @@ chaos: $(VENV)/.dev  ## Break things five hundred times while calls go on (minut
 	@.ci/obtain-redis
 	$(BIN)/python -m tests.chaos --write docs/reliability.md
 
+bench-setup: $(BIN)/python  ## Make an environment under .bench for each system that is measured (minutes)
+	@.ci/obtain-redis
+	$(BIN)/python -m bench.environments
+
+bench: bench-setup  ## Measure Callyard, its floor and its peers (half an hour); ARGS="--quick" is a short look
+	.bench/harness/bin/python -m bench $(ARGS)
+
+bench-report: bench-setup  ## Write docs/benchmarks.md and its plots from what `make bench` measured
+	.bench/harness/bin/python -m bench.report $(ARGS)
+
+profile: $(VENV)/.dev  ## Show where the microseconds of a call go, by stage
+	@.ci/obtain-redis
+	$(BIN)/python -m bench.profile $(ARGS)
+
 clean:  ## Remove the environment and everything generated
-	rm -rf $(VENV) build dist .coverage .coverage.* .hypothesis .import_linter_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .bench build dist .coverage .coverage.* .hypothesis .import_linter_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from bench.measure import PARTS
@@ -43,7 +43,8 @@ def _median(group: list[dict[str, Any]]) -> dict[str, Any]:
             [s, statistics.median(c)] for s, c in zip(shares, zip(*curves, strict=True), strict=True)
         ]
     if all(f"cpu_{part}_us" in figures for part in PARTS):
-        figures["cpu_us"] = statistics.median(sum(run[f"cpu_{part}_us"] for part in PARTS) for run in good)
+        whole = [sum(run[f"cpu_{part}_us"] for part in PARTS) for run in good]
+        figures |= {"cpu_us": statistics.median(whole), "cpu_us_least": min(whole), "cpu_us_most": max(whole)}
     figures["failures"] = sum(sum(run.get("failures", {}).values()) for run in good)
     return figures
 
@@ -67,6 +68,13 @@ def ratio(summary: Summary, scenario: str, figure: str, over: str, under: str) -
         return float(summary[scenario][over][figure] / summary[scenario][under][figure])
     except (KeyError, ZeroDivisionError):
         return None
+
+
+def best(summary: Summary, scenario: str, figure: str, systems: Iterable[str], of: Callable[..., str]) -> str | None:
+    """Which of *systems* has the best *figure*, `min` or `max` being what *of* says."""
+    measured = {name: summary.get(scenario, {}).get(name, {}).get(figure) for name in systems}
+    known = {name: value for name, value in measured.items() if value is not None}
+    return of(known, key=lambda name: known[name]) if known else None
 
 
 def print_table(summary: Summary) -> None:

@@ -100,3 +100,6 @@ SYSTEMS: Final = (
 )  # fmt: skip
 
 BY_NAME: Final = {system.name: system for system in SYSTEMS}
+OURS: Final = ("callyard-uvloop", "callyard")
+DURABLE_PEERS: Final = tuple(s.name for s in SYSTEMS if s.durable and s.name not in {*OURS, "floor"})
+"""Those that promise about what Callyard promises, written by others."""
