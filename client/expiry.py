@@ -46,7 +46,11 @@ class Expiry(Generic[_Call]):
         """Forget *call*; one that is not here is no mistake."""
         due = self._due.get(int(call.deadline * PER_SECOND) + 1)
         if due is not None:
-            due[0].pop(call.sequence, None)
+            calls = due[0]
+            calls.pop(call.sequence, None)
+            if not calls:
+                # A dict keeps the room that it once needed, here for as long as its moment is away.
+                calls.clear()
 
     def close(self) -> None:
         """Forget everything."""
