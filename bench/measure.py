@@ -7,12 +7,15 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from bench.accounting import connections, cpu_seconds, resident_bytes
-from bench.load import LONGEST_WARM_UP, PATIENCE, Task
+from bench.load import LONGEST_WARM_UP, NOTED_BYTES, PATIENCE, Task
 from bench.processes import Client, Failed, Place, place_for
 from bench.scenarios import Scenario
 from bench.systems import System
 
 PARTS: Final = ("client", "server", "broker")
+SETTLING_SECONDS: Final = 2.0
+IDLE_SECONDS: Final = 20.0
+"""How long doing nothing is watched: what a worker does every few seconds has to happen several times."""
 Measured = dict[str, Any]
 """The figures of one measurement by name; `failed` says why there are none."""
 
@@ -33,9 +36,15 @@ class Accounts(NamedTuple):
         }
         return cls(time.perf_counter(), {part: cpu_seconds(pids[part]) for part in PARTS})
 
-    def per_call(self, later: Accounts, calls: int) -> dict[str, float]:
-        """Microseconds of each part for each of *calls* between this moment and *later*."""
-        return {f"cpu_{part}_us": (later.cpu[part] - self.cpu[part]) * 1e6 / max(1, calls) for part in PARTS}
+    def per_call(self, later: Accounts, made: int, ran: int | None = None) -> dict[str, float]:
+        """Microseconds of each part for each call between this moment and *later*.
+
+        The client *made* so many in that time and the server *ran* so many, if they are not the
+        same: then the broker, which has a part in both, is divided by their mean.
+        """
+        ran = made if ran is None else ran
+        calls = {"client": made, "server": ran, "broker": (made + ran) / 2}
+        return {f"cpu_{part}_us": (later.cpu[part] - self.cpu[part]) * 1e6 / max(1, calls[part]) for part in PARTS}
 
 
 def measure(system: System, scenario: Scenario, seconds: float) -> Measured:
@@ -45,7 +54,7 @@ def measure(system: System, scenario: Scenario, seconds: float) -> Measured:
     }  # fmt: skip
     try:
         with place_for(system) as place:
-            return how[scenario.kind](place, scenario, seconds)
+            return how[scenario.kind](place, scenario, scenario.seconds or seconds)
     except Failed as error:
         return {"failed": str(error)}
 
@@ -57,25 +66,28 @@ def _window(place: Place, scenario: Scenario, seconds: float) -> Measured:
         memory = _memory(place)
         client.go_on()
         client.expect("begin", LONGEST_WARM_UP + 30)
-        begin, begin_memory = Accounts.read(place, client), _resident(place, client)
+        begin, ran_before, began_with = Accounts.read(place, client), place.ran, _resident(place, client)
         client.expect("end", seconds * 3 + 60)
-        end, held = Accounts.read(place, client), _held(place, client)
+        end, ended_with, held = Accounts.read(place, client), _resident(place, client), _held(place, client)
         client.go_on()
         figures = client.expect("figures", PATIENCE + 60)
-        calls = figures["calls"]
+        made = ran = figures["calls"]
         if scenario.kind == "drained":
-            calls = figures["made"] - figures["made_before"]
+            # Calls of the warm-up that were still queued are run within the window too.
+            made, ran = figures["made"] - figures["made_before"], figures["made"] - ran_before
             _wait_ran(place, figures["made"])
             end = Accounts.read(place, client)
-            figures["drain_seconds"] = end.at - begin.at
-        grown = _resident(place, client) - begin_memory
+            figures["run_rate"] = ran / (end.at - begin.at)
         client.go_on()
     if not figures["calls"]:
         return {"failed": f"no call succeeded: {figures['failures'] or 'none ended in time'}"}
-    after = _memory_at_rest(place, memory)
+    if scenario.seconds:
+        # The load generator itself keeps a number for each call.
+        grown = ended_with - began_with - NOTED_BYTES * figures["calls"]
+        held["growth_bytes"] = grown / figures["calls"]
     return {
-        **_latencies(figures), **begin.per_call(end, calls), **held, **_remains(memory, after),
-        "growth_bytes": grown / max(1, calls),
+        **_latencies(figures), **begin.per_call(end, made, ran), **held,
+        **_remains(memory, _memory_at_rest(place, memory)),
     }  # fmt: skip
 
 
@@ -83,17 +95,15 @@ def _task(place: Place, scenario: Scenario, seconds: float, calls: int = 0) -> T
     system = place.system
     return Task(
         system.client, place.url, scenario.operation, scenario.in_flight, scenario.size, seconds,
-        warm_up=min(1.0, seconds / 3), calls=calls, uvloop=system.uvloop,
+        warm_up=seconds / 3, calls=calls, uvloop=system.uvloop,
     )  # fmt: skip
 
 
 def _latencies(figures: Measured) -> Measured:
     curve = {share: value * 1000 for share, value in figures["quantiles"]}
     rate = figures["calls"] / figures["seconds"]
-    if "drain_seconds" in figures:
-        figures["run_rate"] = (figures["made"] - figures["made_before"]) / figures["drain_seconds"]
     return {
-        "calls": figures["calls"], "rate": rate, "run_rate": figures.get("run_rate", rate),
+        "calls": figures["calls"], "rate": rate, **({"run_rate": figures["run_rate"]} if "run_rate" in figures else {}),
         "failures": figures["failures"], "p50_ms": curve[0.5], "p95_ms": curve[0.95], "p99_ms": curve[0.99],
         "curve_ms": [[share, round(value, 4)] for share, value in curve.items()],
     }  # fmt: skip
@@ -178,9 +188,11 @@ def _backlog(place: Place, scenario: Scenario, _seconds: float) -> Measured:
     _wait_ran(place, scenario.calls)
     end = Accounts.read(place, None)
     drained = scenario.calls - begun
+    if drained < scenario.calls / 2:
+        raise Failed(f"{begun} of {scenario.calls} calls were gone before they could be measured")
     return {
         "calls": drained, "submit_rate": figures["calls"] / figures["seconds"], "failures": {},
-        "rate": drained / (end.at - begin.at), "run_rate": drained / (end.at - begin.at),
+        "rate": drained / (end.at - begin.at),
         **begin.per_call(end, drained), "redis_full_mb": full[0] / 1e6,
         "rss_server_mb": resident_bytes(place.pids("server")) / 1e6,
         **_remains(memory, _memory_at_rest(place, memory)),
@@ -189,8 +201,10 @@ def _backlog(place: Place, scenario: Scenario, _seconds: float) -> Measured:
 
 def _idle(place: Place, _scenario: Scenario, seconds: float) -> Measured:
     place.start_server()
+    # The first seconds still belong to its start.
+    time.sleep(SETTLING_SECONDS)
     begin = Accounts.read(place, None)
-    time.sleep(seconds)
+    time.sleep(max(seconds, IDLE_SECONDS))
     end = Accounts.read(place, None)
     used = {f"idle_{part}_percent": (end.cpu[part] - begin.cpu[part]) * 100 / (end.at - begin.at) for part in PARTS[1:]}
     return {

@@ -28,6 +28,10 @@ class Scenario:
     calls: int = 0
     only: tuple[str, ...] = ()
     """Names of the systems that it is for, where it is not for all."""
+    seconds: float = 0.0
+    """How long its window lasts, where that is not for the command line to say."""
+    rounds: int = 1000
+    """Most rounds it takes part in: what lasts long says enough in one."""
 
     def fits(self, system: System) -> bool:
         """Whether *system* can do it."""
@@ -41,6 +45,9 @@ PAYLOADS: Final = ((1 << 10, 64), (64 << 10, 16), (1 << 20, 4))
 SMALL_BACKLOG: Final = 10_000
 """Calls; fewer are gone before they can be measured."""
 LARGE_BACKLOG: Final = 100_000
+LARGEST_BACKLOG: Final = 1_000_000
+LASTING_SECONDS: Final = 15
+"""Long enough for memory that grows with every call to stand out from what comes and goes."""
 LARGE_BACKLOG_SYSTEMS: Final = ("callyard-uvloop", "callyard", "floor")
 """Who gets a backlog above the small one: the others would need hours."""
 
@@ -53,7 +60,9 @@ def size_title(size: int) -> str:
 def backlog(calls: int) -> Scenario:
     """A backlog of so many calls."""
     only = LARGE_BACKLOG_SYSTEMS if calls > SMALL_BACKLOG else ()
-    return Scenario(f"backlog-{calls}", f"backlog of {calls:,}", "backlog", "submit", 256, calls=calls, only=only)
+    rounds = 1 if calls >= LARGEST_BACKLOG else 1000
+    title = f"backlog of {calls:,}"
+    return Scenario(f"backlog-{calls}", title, "backlog", "submit", 256, calls=calls, only=only, rounds=rounds)
 
 
 SCENARIOS: Final = (
@@ -67,5 +76,18 @@ SCENARIOS: Final = (
     ),
     backlog(SMALL_BACKLOG),
     backlog(LARGE_BACKLOG),
-    Scenario("idle", "no calls", "idle"),
+    backlog(LARGEST_BACKLOG),
+    Scenario(
+        "lasting",
+        f"echo, 5,000 in flight for {LASTING_SECONDS} s",
+        "window",
+        "echo",
+        5000,
+        seconds=LASTING_SECONDS,
+        rounds=1,
+        only=LARGE_BACKLOG_SYSTEMS,
+    ),
+    Scenario("idle", "no calls", "idle", rounds=1),
 )
+QUICK: Final = ("echo-1", "echo-64", "echo-5000", f"payload-{PAYLOADS[0][0]}", f"backlog-{SMALL_BACKLOG}", "idle")
+"""What a short look looks at."""

@@ -6,13 +6,17 @@ import statistics
 import subprocess
 import time
 
-from bench.environments import ROOT, bin_of
+from bench.environments import ROOT, bin_of, is_made
+from bench.systems import BY_NAME
 
 _TIMES = 7
 
 
 def import_times() -> dict[str, float]:
-    """Milliseconds, of the interpreter alone and of the import on top of it, on a warm disk."""
+    """Milliseconds, of the interpreter alone and of the import on top of it, on a warm disk; none without Callyard."""
+    if not is_made(BY_NAME["callyard-uvloop"]):
+        return {}
+    _run("import client")
     empty = statistics.median(_run("pass") for _ in range(_TIMES))
     whole = statistics.median(_run("import client") for _ in range(_TIMES))
     return {"interpreter": empty, "import": whole - empty}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from bench.measure import PARTS
-from bench.scenarios import SCENARIOS, backlog
+from bench.scenarios import SCENARIOS
 from bench.systems import BY_NAME
 
 Summary = dict[str, dict[str, dict[str, Any]]]
@@ -52,8 +52,6 @@ def _median(group: list[dict[str, Any]]) -> dict[str, Any]:
 def ordered(summary: Summary) -> list[tuple[str, str]]:
     """The scenarios of *summary* with their titles, in the order of their definition."""
     titles = {scenario.name: scenario.title for scenario in SCENARIOS}
-    sizes = sorted(int(name.partition("-")[2]) for name in summary if name.startswith("backlog-"))
-    titles |= {backlog(size).name: backlog(size).title for size in sizes}
     return [(name, titles[name]) for name in titles if name in summary]
 
 

@@ -87,6 +87,7 @@ def scenario(figures: dict[str, dict[str, Any]]) -> str:
 _COLUMNS: Final = (
     # Title, figure, how it is written, whether with its spread.
     ("calls/s", "rate", "{:,.0f}", True),
+    ("calls/s run", "run_rate", "{:,.0f}", True),
     ("calls/s queued", "submit_rate", "{:,.0f}", True),
     ("p50 ms", "p50_ms", "{:,.2f}", True),
     ("p95 ms", "p95_ms", "{:,.2f}", False),
