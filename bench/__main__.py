@@ -38,7 +38,7 @@ def main() -> int:
         "import_client_ms": import_times(), "runs": [],
     }  # fmt: skip
     for number in range(given.rounds):
-        for scenario, system in _shuffled([pair for pair in plan if number < pair[0].rounds]):
+        for scenario, system in _shuffled([(c, s) for c, s in plan if number < min(c.rounds, s.rounds)]):
             _one(results, number, scenario, system, given.seconds)
             given.out.parent.mkdir(parents=True, exist_ok=True)
             given.out.write_text(json.dumps(results, indent=1) + "\n")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bench.summary import Summary, best, ratio
-from bench.systems import BY_NAME, DURABLE_PEERS
+from bench.systems import BY_NAME, DURABLE_PEERS, NATS
 
 SUBJECT: Final = "callyard-uvloop"
 """Whose figures are held against the bars: what `callyard[fast]` installs."""
@@ -69,13 +69,11 @@ def _calls(summary: Summary) -> Iterator[Bar]:
     rate = "{:.2f} times"
     yield Bar("CPU of a call, 64 in flight, against the floor", rate, 2.0, _against(summary, "echo-64", "cpu_us"))
     yield Bar("p50, 1 in flight, against the floor", rate, 1.6, _against(summary, "echo-1", "p50_ms"))
-    for peer, title in (("grpc", "grpc.aio"), ("nats", "core NATS")):
-        measured = _against(summary, "echo-64", "rate", peer)
-        yield Bar(f"calls/s, 64 in flight, against {title}", rate, 1.0, measured, at_most=False)
-    peer = best(summary, "echo-64", "rate", DURABLE_PEERS, max)
-    measured = _against(summary, "echo-64", "rate", peer) if peer else None
-    which = f" ({BY_NAME[peer].title})" if peer else ""
-    yield Bar(f"calls/s, 64 in flight, against the best durable peer{which}", rate, 5.0, measured, at_most=False)
+    for title, peers, bound in (("grpc.aio", ("grpc",), 1.0), ("core NATS", NATS, 1.0), ("", DURABLE_PEERS, 5.0)):
+        peer = best(summary, "echo-64", "rate", peers, max)
+        against = title or f"the best durable peer{f' ({BY_NAME[peer].title})' if peer else ''}"
+        measured = _against(summary, "echo-64", "rate", peer) if peer else None
+        yield Bar(f"calls/s, 64 in flight, against {against}", rate, bound, measured, at_most=False)
 
 
 def _many(summary: Summary) -> Iterator[Bar]:

@@ -48,6 +48,9 @@ def make(name: str, requires: tuple[str, ...], prepare: tuple[str, ...] = ()) ->
     wanted = _digest(requires, prepare)
     if (home / "made").exists() and (home / "made").read_text() == wanted:
         return
+    if home.is_symlink() or HOME.is_symlink():
+        # Making an environment begins with emptying its folder, and this folder belongs to somebody else.
+        sys.exit(f".bench/{name} is reached through a link: remove the link, or make the environment where it leads")
     print(f"making .bench/{name}", flush=True)
     venv.create(home, with_pip=True, clear=True)
     (home / "generated").mkdir()

@@ -14,7 +14,7 @@ from bench.systems import System
 
 PARTS: Final = ("client", "server", "broker")
 SETTLING_SECONDS: Final = 2.0
-IDLE_SECONDS: Final = 20.0
+IDLE_SECONDS: Final = 10.0
 """How long doing nothing is watched: what a worker does every few seconds has to happen several times."""
 Measured = dict[str, Any]
 """The figures of one measurement by name; `failed` says why there are none."""

@@ -18,11 +18,11 @@ from bench.systems import BY_NAME
 
 _INK: Final = "#7d8590"
 _COLOURS: Final = {
-    "callyard-uvloop": "#2f81f7", "callyard": "#2f81f7", "floor": _INK, "grpc": "#2da44e", "nats": "#e3702d",
-    "taskiq": "#a371f7", "faststream": "#db61a2", "celery": "#b08800",
+    "callyard-uvloop": "#2f81f7", "callyard": "#2f81f7", "floor": _INK, "grpc": "#2da44e",
+    "nats-uvloop": "#e3702d", "nats": "#e3702d", "taskiq": "#a371f7", "faststream": "#db61a2", "celery": "#b08800",
 }  # fmt: skip
 _PART_COLOURS: Final = {"client": "#2f81f7", "server": "#e3702d", "broker": "#a371f7"}
-_MARKS: Final = {"callyard": "--", "floor": ":"}
+_MARKS: Final = {"callyard": "--", "nats": "--", "floor": ":"}
 _PERCENTILES: Final = (0.5, 0.9, 0.99, 0.999)
 _WIDEST: Final = 8
 """A bar that is more times longer than the shortest is not drawn, only written: it would flatten all others."""

@@ -66,7 +66,7 @@ class Place:
         """Start the broker that the system needs and wait until it answers."""
         commands = {
             "redis": ["redis-server", "--port", str(self.port), "--save", "", "--appendonly", "no",
-                      "--maxclients", "9000", "--dir", str(self.folder)],
+                      "--maxclients", "12000", "--dir", str(self.folder)],
             "nats": [str(bin_of(self.system.name) / "nats-server"), "-a", "127.0.0.1", "-p", str(self.port)],
         }  # fmt: skip
         if self.system.broker in commands:

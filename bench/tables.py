@@ -8,7 +8,7 @@ from typing import Any, Final
 from bench.bars import Bar
 from bench.scenarios import SCENARIOS
 from bench.summary import Summary, best, by_system, ordered, ratio
-from bench.systems import BY_NAME, DURABLE_PEERS, OURS
+from bench.systems import BY_NAME, DURABLE_PEERS, NATS, OURS
 
 NONE: Final = "-"
 """What stands where there is no figure."""
@@ -62,7 +62,7 @@ def ratios(summary: Summary) -> str:
 
 
 _OPPONENTS: Final = (
-    ("the floor", ("floor",)), ("grpc.aio", ("grpc",)), ("core NATS", ("nats",)),
+    ("the floor", ("floor",)), ("grpc.aio", ("grpc",)), ("core NATS", NATS),
     ("the best durable Python peer", DURABLE_PEERS),
 )  # fmt: skip
 

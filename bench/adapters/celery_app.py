@@ -11,6 +11,7 @@ URL = os.environ["BENCH_URL"]
 
 app = Celery("bench", broker=URL, backend=URL)
 app.conf.result_expires = 60
+app.conf.worker_prefetch_multiplier = 128
 
 
 @app.task

@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from celery.result import ResultSet
-
 from bench.adapters.celery_app import add, app, payload, submitted
 
 Burst = Callable[..., Iterator[Any]]
@@ -18,12 +16,10 @@ def bursts(_url: str, operation: str) -> Iterator[Burst]:
 
     def call(count: int, *args: Any) -> Iterator[Any]:
         assert task is not None
-        if count == 1:
-            yield task.delay(*args).get(timeout=60)
-            return
-        sent = ResultSet([task.delay(*args) for _ in range(count)])
-        for _, outcome in sent.iter_native(timeout=60):
-            yield outcome["result"]
+        # Waiting for a set of results sleeps half a second first; waiting for one after the other does not.
+        sent = [task.delay(*args) for _ in range(count)]
+        for outcome in sent:
+            yield outcome.get(timeout=60)
 
     def submit(count: int, *args: Any) -> Iterator[None]:
         for _ in range(count):

@@ -7,7 +7,8 @@ from faststream.redis import RedisBroker, StreamSub
 
 from bench.tally import ran
 
-broker = RedisBroker(os.environ["BENCH_URL"])
+# A logger of its own would write two lines for each message.
+broker = RedisBroker(os.environ["BENCH_URL"], logger=None)
 app = FastStream(broker)
 
 

@@ -12,14 +12,15 @@ from bench.load import Operations
 async def connected(url: str) -> AsyncIterator[Operations]:
     """The operations of one broker object."""
     # A request takes a connection until its answer: redis-py's own limit of 100 would bound the calls in flight.
-    async with RedisBroker(url, max_connections=8000) as broker:
+    async with RedisBroker(url, max_connections=11_000) as broker:
 
         async def echo(a: int, b: int) -> int:
             answer = await broker.request({"a": a, "b": b}, stream="add", timeout=60)
             return await answer.decode()
 
         async def payload(text: str) -> str:
-            answer = await broker.request({"text": text}, stream="payload", timeout=60)
+            # A handler of one argument gets the whole message.
+            answer = await broker.request(text, stream="payload", timeout=60)
             return await answer.decode()
 
         yield {

@@ -33,4 +33,9 @@ async def main() -> None:
     await asyncio.Event().wait()
 
 
-asyncio.run(main())
+try:
+    import uvloop
+except ImportError:
+    asyncio.run(main())
+else:
+    uvloop.run(main())

@@ -64,7 +64,7 @@ def test_round_that_failed_is_left_out_of_the_median_and_counted():
     summary = summarised(given)
 
     assert (summary["echo-64"]["nats"]["rounds"], summary["echo-64"]["nats"]["rounds_failed"]) == (2, 1)
-    assert "- core NATS, echo, 64 in flight: failed in 1 rounds of 3" in tables.left_out(given, summary)
+    assert "- core NATS (stock loop), echo, 64 in flight: failed in 1 rounds of 3" in tables.left_out(given, summary)
 
 
 def test_ratio_of_what_was_not_measured_is_none():
@@ -193,7 +193,7 @@ def test_page_says_what_failed_and_why():
 
     assert "- Celery, echo, 5,000 in flight: failed in every round: OSError: no more files" in text
     assert "- taskiq, echo, 64 in flight: 7 calls failed" in text
-    assert "- core NATS: not measured at all, it could not be installed." in text
+    assert "- core NATS (stock loop): not measured at all, it could not be installed." in text
     assert re.search(r"- grpc\.aio does not do.*one-way", text)
 
 
