@@ -107,6 +107,7 @@ _COLUMNS: Final = (
     ("before MB", "redis_before_mb", "{:,.1f}", False),
     ("after MB", "redis_after_mb", "{:,.1f}", False),
     ("failed calls", "failures", "{:,.0f}", False),
+    ("rounds", "rounds", "{:.0f}", False),
 )
 
 

@@ -137,7 +137,7 @@ def test_page_states_machine_ratios_and_bars_before_anything_else():
     assert text.index("made-up CPU, 2 cores") < text.index("## In short") < text.index("## The bars")
     assert text.index("## The bars") < text.index("## All figures")
     assert "| Callyard (uvloop) / grpc.aio | 3.00 | 0.50 | 0.33 | 0.33 |" in text
-    assert "| Callyard (stock loop) / the best durable Python peer | 13.33 (taskiq) |" in text
+    assert re.search(r"Callyard \(stock loop\) / the best durable Python peer \| 12\.7\d \(taskiq\) \|", text)
 
 
 def test_page_shows_every_plot_that_was_drawn_and_each_has_labelled_axes(place):
