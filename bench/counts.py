@@ -23,7 +23,7 @@ async def count(url: str) -> dict[int, Counts]:
     counted: dict[int, Counts] = {}
     for in_flight, rounds in ROUNDS.items():
         counted[in_flight] = {
-            **functions(await look(url, "functions", in_flight, rounds)),
+            **functions(await look(url, "calls", in_flight, rounds)),
             **redis_work(await look(url, "cpu", in_flight, rounds)),
         }
     many = max(ROUNDS)
@@ -34,8 +34,7 @@ async def count(url: str) -> dict[int, Counts]:
 
 def functions(seen: Seen) -> Counts:
     """Calls of functions, in Python and in C, that each end makes."""
-    ends = {"client": seen.client, "worker": seen.worker}
-    return {f"{end}_functions": sum(row[1] for row in told["functions"]) / seen.calls for end, told in ends.items()}
+    return {f"{end}_functions": told["calls"] / seen.calls for end, told in _ends(seen).items()}
 
 
 def redis_work(seen: Seen) -> Counts:

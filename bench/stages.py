@@ -1,0 +1,88 @@
+"""From functions to the stages of a call: which function belongs to which, and what each stage costs. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+LOOP: Final = "event loop"
+"""What runs between the functions: waiting, reading sockets, calling back."""
+GENERATOR: Final = "load generator"
+"""What makes the calls; no part of what a call costs."""
+
+STAGES: Final[Mapping[str, Mapping[str, str]]] = {
+    "client": {
+        "make": "stub, options, deadline, the record of the open call",
+        "encode": "arguments and entry to bytes",
+        "queue": "the batch for the enqueue script, and its answer",
+        "write": "commands to the socket",
+        "read": "replies of Redis from bytes",
+        "reply": "entry to outcome, future resolved, record dropped",
+    },
+    "worker": {
+        "read": "replies of Redis from bytes",
+        "dispatch": "entry to call, admission, claims",
+        "validate": "arguments from bytes, checked and converted",
+        "run": "task, ctx, entrypoint, the method itself, its end",
+        "reply": "result to bytes",
+        "ack": "the batch for the settle script, and its answer",
+        "write": "commands to the socket",
+        "upkeep": "leases, heartbeats, sweeps",
+    },
+}
+"""The stages at each end in the order that a call goes through them."""
+
+_DECODING: Final = r"decode|unpack|_not_plain|_read|revive|from_wire"
+_LINK: Final = ((r"broker/link/wire\.py:.*(data_received|_resolve|_is_push)", "read"), (r"broker/link/", "write"))
+_PATTERNS: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
+    "client": (
+        (r"bench/", GENERATOR),
+        (r"broker/link/script\.py:", "queue"),
+        *_LINK,
+        (rf"broker/(codec|envelope|values|failures).*:.*({_DECODING})", "reply"),
+        (r"broker/(codec|envelope|values|failures)", "encode"),
+        (r"client/caller\.py:.*encode", "encode"),
+        (r"client/caller\.py:.*(deliver|outcome|forget|fail|Returned|Raised)", "reply"),
+        (r"client/expiry\.py:.*remove", "reply"),
+        (r"client/producer\.py:.*forget", "reply"),
+        (r"client/producer\.py:", "queue"),
+        (r"client/replies\.py:", "reply"),
+        (r"(client|broker)/", "make"),
+    ),
+    "worker": (
+        (r"bench/", "run"),
+        (r"broker/link/script\.py:|worker_runtime/settling\.py:", "ack"),
+        *_LINK,
+        (r"broker/envelope.*:.*(unpack|_read)", "dispatch"),
+        (rf"broker/(codec|values|failures).*:.*({_DECODING})", "validate"),
+        (r"broker/(codec|envelope|values|failures)", "reply"),
+        (r"worker_runtime/(arguments|mismatch)\.py:|worker_runtime/invocation\.py:.*read_arguments", "validate"),
+        (r"worker_runtime/invocation\.py:.*(described|returned|raised|refused)", "reply"),
+        (r"worker_runtime/(invocation|execution|context|entrypoint|method|bindings|endings|policy|service)", "run"),
+        (r"worker_runtime/(leases|watchdog|sweeper|worker)\.py:", "upkeep"),
+        (r"worker_runtime/(consumer|delivery|dispatcher|admission|callers|claims|lane|elsewhere)", "dispatch"),
+        (r"(broker/redelivery|client/deadline)\.py:", "dispatch"),
+        (r"(client|broker)/", "run"),
+    ),
+}
+"""The first pattern that fits says the stage. A function of ours that none fits is a stage of its own."""
+
+
+def stage_of(end: str, label: str) -> str:
+    """The stage at this end of a function of ours; one that no pattern fits is a stage of its own."""
+    if label == LOOP:
+        return LOOP
+    for pattern, stage in _PATTERNS[end]:
+        if re.match(pattern, label):
+            return stage
+    return label.partition(":")[0]
+
+
+def costs(end: str, seconds: Mapping[str, float]) -> dict[str, float]:
+    """The seconds of each stage at this end, from those of each function."""
+    spent: dict[str, float] = defaultdict(float)
+    for label, own in seconds.items():
+        spent[stage_of(end, label)] += own
+    return dict(spent)
