@@ -89,7 +89,7 @@ def shown(parts: Sequence[Part], in_flight: int, top: int) -> str:
 
 _MEANINGS: Final = {
     LOOP: "waiting, reading sockets, calling back",
-    GENERATOR: "this program",
+    GENERATOR: "this program: no part of a call",
     "scripts": "enqueue and settle",
 }
 

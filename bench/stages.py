@@ -10,7 +10,7 @@ from typing import Final
 LOOP: Final = "event loop"
 """What runs between the functions: waiting, reading sockets, calling back."""
 GENERATOR: Final = "load generator"
-"""What makes the calls; no part of what a call costs."""
+"""What makes the calls and looks at them; no part of what a call costs."""
 
 STAGES: Final[Mapping[str, Mapping[str, str]]] = {
     "client": {
@@ -52,15 +52,21 @@ _PATTERNS: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
         (r"(client|broker)/", "make"),
     ),
     "worker": (
-        (r"bench/", "run"),
+        (r"bench/watched/", "run"),
+        (r"bench/", GENERATOR),
         (r"broker/link/script\.py:|worker_runtime/settling\.py:", "ack"),
         *_LINK,
-        (r"broker/envelope.*:.*(unpack|_read)", "dispatch"),
+        (r"broker/envelope.*:.*pack_reply", "reply"),
+        (r"broker/envelope", "dispatch"),
         (rf"broker/(codec|values|failures).*:.*({_DECODING})", "validate"),
-        (r"broker/(codec|envelope|values|failures)", "reply"),
-        (r"worker_runtime/(arguments|mismatch)\.py:|worker_runtime/invocation\.py:.*read_arguments", "validate"),
+        (r"broker/(codec|values|failures)", "reply"),
+        (r"broker/methods/(arguments|mismatch|signature)\.py:", "validate"),
+        (r"worker_runtime/invocation\.py:.*(read_arguments|checked)", "validate"),
         (r"worker_runtime/invocation\.py:.*(described|returned|raised|refused)", "reply"),
-        (r"worker_runtime/(invocation|execution|context|entrypoint|method|bindings|endings|policy|service)", "run"),
+        (
+            r"worker_runtime/(invocation|execution|context|entrypoint|method|bindings|endings|service|live|threads)",
+            "run",
+        ),
         (r"worker_runtime/(leases|watchdog|sweeper|worker)\.py:", "upkeep"),
         (r"worker_runtime/(consumer|delivery|dispatcher|admission|callers|claims|lane|elsewhere)", "dispatch"),
         (r"(broker/redelivery|client/deadline)\.py:", "dispatch"),

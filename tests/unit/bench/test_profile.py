@@ -10,9 +10,10 @@ from bench.watch import Watch, label_of, own_function
 from broker import codec, envelope
 from broker.link import Script
 from broker.link.wire import Wire
+from broker.methods import arguments
 from client.producer import Producer
 from client.replies import ReplyReader
-from worker_runtime import arguments, invocation
+from worker_runtime import invocation
 from worker_runtime.consumer import Consumer
 from worker_runtime.settling import Settler
 
