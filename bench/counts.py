@@ -28,7 +28,9 @@ async def count(url: str) -> dict[int, Counts]:
         }
     many = max(ROUNDS)
     counted[many] |= kept(await look(url, "cpu", many, 3 * ROUNDS[many]))
-    counted[many] |= peak(await look(url, "peak", many, 3), many)
+    peaks = [peak(await look(url, "peak", many, 3), many) for _ in range(5)]
+    # The least of several: a heartbeat at the wrong moment adds to a peak.
+    counted[many] |= {name: min(one[name] for one in peaks) for name in peaks[0]}
     return counted
 
 

@@ -27,7 +27,7 @@ def machine(results: dict[str, Any]) -> str:
     about = results["machine"]
     text = (
         f"**The machine**: {about['cpu']}, {about['cores']} cores, Linux {about['kernel']}, Python {about['python']}, "
-        f"Redis {about['redis']}; commit {about['commit']}, {about['date']}. {results['rounds']} rounds of windows of "
+        f"Redis {about['redis']}; commit {about['commit']}, {about['date']}. Rounds: {results['rounds']}, windows of "
         f"{results['seconds']:g} s, the systems of each scenario in an order drawn by lot."
     )
     if about["load_before"] > _BUSY:
