@@ -20,8 +20,8 @@ class OpenCall:
     """
 
     __slots__ = (
-        "accepted", "batch", "deadline", "early", "entry", "future", "oneway", "path", "producer", "program", "sequence",
-        "session",
+        "accepted", "batch", "deadline", "early", "entry", "future", "oneway", "path", "producer", "program",
+        "sequence", "session",
     )  # fmt: skip
 
     def __init__(
