@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from broker.errors import DataCloneError, ProtocolError
 from broker.names import check_entrypoint, check_service
-from broker.references import BINDING
+from broker.references import BINDING, SIGNAL
 from client.stub import Stub, Target, live_target
 
 if TYPE_CHECKING:
@@ -33,9 +33,11 @@ class Bindings:
         Raises:
             ProtocolError: it is something that needs a session.
         """
-        if code != BINDING:
-            raise ProtocolError("A reference to an object came where none can be kept.")
-        return load_binding(self._caller, wire)
+        if code == BINDING:
+            return load_binding(self._caller, wire)
+        if code == SIGNAL and wire[:1] == [0]:
+            return load_given(wire)
+        raise ProtocolError("A reference to an object came where none can be kept.")
 
 
 def dump_binding(stub: Stub) -> tuple[int, list[Any]] | None:
@@ -52,6 +54,23 @@ def dump_binding(stub: Stub) -> tuple[int, list[Any]] | None:
             f"Could not serialize {stub!r}: call it with props first, as in ctx.exports.X(props={{}})."
         )
     return BINDING, [target.service, target.entrypoint, target.props]
+
+
+def load_given(wire: list[Any]) -> Any:
+    """The signal that was given before it was sent, and so needs no session either.
+
+    Raises:
+        ProtocolError: its elements are malformed.
+    """
+    from client.session.signals import AbortSignal
+
+    match wire:
+        case [0, str(reason)]:
+            signal = AbortSignal()
+            signal.give(reason)
+            return signal
+        case _:
+            raise ProtocolError("A signal is malformed.")
 
 
 def load_binding(caller: Caller, wire: list[Any]) -> Stub:

@@ -13,6 +13,8 @@ from broker.errors import StubDisposed
 from broker.http import Request, Response
 from broker.registry import Offer
 from client import stub as asynchronous
+from client.blocking_values import awaited, blocking
+from client.object_stub import RpcStub
 from client.services import Services, connect
 
 
@@ -95,10 +97,31 @@ class BlockingStub:
         self.dispose()
 
     def __callyard_options__(self, given: dict[str, Any]) -> BlockingStub:
-        return BlockingStub(self._portal, asynchronous.options(self._stub, **given))
+        return type(self)(self._portal, asynchronous.options(self._stub, **given))
+
+    def __callyard_inner__(self) -> asynchronous.Stub:
+        return self._stub
 
     def __repr__(self) -> str:
         return f"<blocking {self._stub!r}>"
+
+
+class BlockingObject(BlockingStub):
+    """An object of another process; a function can be called itself. Several threads may use it at once."""
+
+    __slots__ = ()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function behind it and wait for its result."""
+        return _call(self._portal, self._stub, args, kwargs)
+
+    def dup(self) -> BlockingObject:
+        """Another handle to the same object; the object is released when all of them are disposed."""
+
+        async def duplicate() -> asynchronous.Stub:
+            return self._stub.dup()
+
+        return BlockingObject(self._portal, _run(self._portal, duplicate))
 
 
 class BlockingMember:
@@ -115,7 +138,7 @@ class BlockingMember:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Make the call and wait for its result."""
-        return _run(self._portal, self._member, *args, **kwargs)
+        return _call(self._portal, self._member, args, kwargs)
 
     def __callyard_options__(self, given: dict[str, Any]) -> BlockingMember:
         return BlockingMember(self._portal, asynchronous.options(self._member, **given))
@@ -153,12 +176,22 @@ def read(member: BlockingMember) -> Any:
     async def get() -> Any:
         return await inner
 
-    return _run(portal, get)
+    return blocking(portal, _run(portal, get), blocking_stub)
 
 
 def blocking_parts(member: BlockingMember) -> tuple[BlockingPortal, asynchronous.Member]:
     """The thread that *member* runs in, and the member that it stands for."""
     return object.__getattribute__(member, "_portal"), object.__getattribute__(member, "_member")
+
+
+def blocking_stub(portal: BlockingPortal, stub: asynchronous.Stub) -> BlockingStub:
+    """The blocking face of *stub*."""
+    return (BlockingObject if isinstance(stub, RpcStub) else BlockingStub)(portal, stub)
+
+
+def _call(portal: BlockingPortal, called: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    result = _run(portal, called, *awaited(args), **awaited(kwargs))
+    return blocking(portal, result, blocking_stub)
 
 
 def _run(portal: BlockingPortal, function: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> Any:

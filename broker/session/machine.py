@@ -1,4 +1,4 @@
-"""The machine at each end of a session. `docs/protocol.md` section 9 is normative for its messages.
+"""The machine at each end of a session. `docs/protocol.md` section 8 is normative for its messages.
 
 Whoever exports a reference numbers it, and no number is used twice, so a release can never be meant for a later
 reference. Batches are numbered as well: one that comes again is passed over, and one that is missing breaks the

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from broker.codec import decode
 from broker.session import Chunk, Finished, Fired
@@ -38,10 +38,15 @@ class Consuming:
         return signal
 
     def arrived(self, event: Chunk) -> None:
-        """The next chunk of a stream."""
+        """The next chunk of a stream. It is read now: what it refers to may be released by what comes next.
+
+        Raises:
+            ProtocolError: it cannot be read.
+        """
+        value = Receiving(self._session.caller, self._session).result(event.body, self._session.limit)
         stream = self._stream(event.stream)
         if stream is not None:
-            stream.arrive(event.body)
+            stream.arrive(value)
 
     def finished(self, event: Finished) -> None:
         """The end of a stream.
@@ -66,14 +71,6 @@ class Consuming:
         """A chunk was read: its producer may go on."""
         self._session.machine.take_chunk(number)
         self._session.changed()
-
-    def read(self, body: bytes) -> Any:
-        """The value of a chunk.
-
-        Raises:
-            ProtocolError: it cannot be read.
-        """
-        return Receiving(self._session.caller, self._session).result(body, self._session.limit)
 
     def stop(self, number: int) -> None:
         """Want no more of a stream. May be called from any thread, at any moment."""

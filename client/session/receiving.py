@@ -11,12 +11,11 @@ from broker.references import BINDING, EXPORT, OWN, PROMISE, SIGNAL, STREAM
 from broker.session import OBJECT
 from broker.session import SIGNAL as A_SIGNAL
 from broker.session import STREAM as A_STREAM
-from client.bindings import load_binding
+from client.bindings import load_binding, load_given
 from client.object_stub import RpcStub, whole_result
 from client.session.exported import Exported
 from client.session.local import LocalTarget
 from client.session.promises import read_promise
-from client.session.signals import AbortSignal
 from client.session.streams import RemoteStream
 
 if TYPE_CHECKING:
@@ -77,6 +76,8 @@ class Receiving:
         if code == PROMISE and self._promises:
             self.promised = True
             return read_promise(wire)
+        if code == SIGNAL and wire[:1] == [0]:
+            return load_given(wire)
         if self._session is None and self._create is not None:
             self._session = self._create()
         if self._session is None or self._session.machine.broken is not None:
@@ -97,10 +98,6 @@ class Receiving:
                     raise ProtocolError("An object came home that is not there any more.")
                 export.target.hold()
                 return self._kept(RpcStub(LocalTarget(export.target)))
-            case (int(), [0, str(reason)]) if code == SIGNAL:
-                signal = AbortSignal()
-                signal.give(reason)
-                return signal
             case (int(), [int(number), None]) if code == SIGNAL:
                 session.machine.adopt(number, A_SIGNAL)
                 return session.consuming.signal(number)

@@ -37,7 +37,7 @@ class RemoteStream(AsyncIterator[Any]):
         self.received = 0
         self._source = source
         self._number = number
-        self._waiting: deque[bytes] = deque()
+        self._waiting: deque[Any] = deque()
         self._arrived = asyncio.Event()
         self._ended = False
         self._failure: Exception | None = None
@@ -58,10 +58,10 @@ class RemoteStream(AsyncIterator[Any]):
                 raise failure or StopAsyncIteration
             self._arrived.clear()
             await self._arrived.wait()
-        body = self._waiting.popleft()
+        item = self._waiting.popleft()
         self._source.taken(self._number)
         self.received += 1
-        return self._source.read(body)
+        return item
 
     async def read(self) -> bytes:
         """All that is left of a stream of bytes, in one piece.
@@ -93,9 +93,9 @@ class RemoteStream(AsyncIterator[Any]):
             self._ended = True
             self._source.stop(self._number)
 
-    def arrive(self, body: bytes) -> None:
+    def arrive(self, item: Any) -> None:
         """Take in a chunk."""
-        self._waiting.append(body)
+        self._waiting.append(item)
         self._arrived.set()
 
     def end(self, failure: Exception | None) -> None:
