@@ -5,13 +5,16 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt cov chaos bench-setup bench bench-report profile clean
+.PHONY: help demo demo-reference test check fmt cov chaos bench-setup bench bench-report profile clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 
 demo: $(VENV)/.core  ## Run the seed's Worker A against its Worker B: `Result: 3`
 	@$(BIN)/python examples/demo.py
+
+demo-reference: $(VENV)/.core  ## Run a chat: callbacks, a returned object, a stream, a chain of calls
+	@$(BIN)/python examples/chat/demo.py
 
 test: $(VENV)/.dev  ## Run all tests, on fakeredis and on a real redis-server
 	@.ci/obtain-redis

@@ -24,7 +24,22 @@ def test_demo_prints_the_answer_of_every_caller_and_ends_cleanly(root):
     assert "Traceback" not in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("folder", ["add/worker_a", "add/worker_b", "signup"])
+def test_the_chat_shows_callbacks_a_returned_object_a_stream_and_a_chain(root):
+    done = run(root, "examples/chat/demo.py")
+
+    assert done.returncode == 0, done.stderr
+    assert [line for line in done.stdout.splitlines() if not line.startswith("    ready")] == [
+        "Bob reached 1; Ann heard 'Bob: Is anybody there?'",
+        "With Bob in the room: ['Ann']",
+        "Bob heard 'Hello Bob!' from Ann",
+        "Bob heard 'psst' from Ann",
+        "The room so far: ['Bob: Is anybody there?', 'Ann: Hello Bob!']",
+        "Everybody has left: []",
+    ]
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("folder", ["add/worker_a", "add/worker_b", "chat", "signup"])
 def test_configuration_of_every_example_is_valid(folder, root):
     done = run(root, "-m", "worker_runtime", f"examples/{folder}", "--check")
 
@@ -41,4 +56,4 @@ def test_a_pool_may_hold_both_workers(root):
 def test_every_example_folder_is_tested():
     folders = {path.parent.relative_to(EXAMPLES).as_posix() for path in EXAMPLES.rglob("wrangler.*")}
 
-    assert folders == {"add/worker_a", "add/worker_b", "signup"}
+    assert folders == {"add/worker_a", "add/worker_b", "chat", "signup"}
