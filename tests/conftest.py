@@ -25,23 +25,23 @@ def root() -> Path:
 class ServerCount:
     """Counts tests by the server they ran on; in CI a skipped test on a real server fails the run.
 
-    A test belongs to a server by its parameter ID (`test_x[redis]`) or by a marker of that name.
+    A test belongs to a server by its parameter ID (`test_x[redis]`) or by a marker of that name. Where tests run in
+    several processes, each report says which server its test belongs to, and the first process counts.
     """
 
     def __init__(self) -> None:
-        self.server_of: dict[str, str] = {}
         self.ran: Counter[str] = Counter()
         self.skipped: Counter[str] = Counter()
 
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        for item in session.items:
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        for item in items:
             ids = item.nodeid.rpartition("[")[2].rstrip("]").split("-") if "[" in item.nodeid else []
             for server in SERVERS:
                 if server in ids or item.get_closest_marker(server):
-                    self.server_of[item.nodeid] = server
+                    item.user_properties.append(("server", server))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        server = self.server_of.get(report.nodeid)
+        server = dict(report.user_properties).get("server")
         if server and report.skipped:
             self.skipped[server] += 1
         elif server and report.when == "call":
@@ -53,12 +53,18 @@ class ServerCount:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Iterator[None]:
-        if os.environ.get("CI") == "true" and self.real_server_was_skipped and not session.config.option.keyword:
+        several = hasattr(session.config, "workerinput")
+        if (
+            os.environ.get("CI") == "true"
+            and not several
+            and self.real_server_was_skipped
+            and not session.config.option.keyword
+        ):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         return (yield)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if not self.server_of:
+        if not self.ran and not self.skipped:
             return
         terminalreporter.section("servers")
         for server, words in SERVERS.items():

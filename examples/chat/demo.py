@@ -21,7 +21,9 @@ async def talk(broker_url: str) -> None:
             reached = await bobs.chat.join("lobby", "Bob", print).say("Is anybody there?")
             print(f"Bob reached {reached}; Ann heard", repr(await heard.get()))
 
-            async with bobs.chat.join("lobby", "Bob", lambda name, text: print(f"Bob heard {text!r} from {name}")) as bob:
+            async with bobs.chat.join(
+                "lobby", "Bob", lambda name, text: print(f"Bob heard {text!r} from {name}")
+            ) as bob:
                 print("With Bob in the room:", await bob.others)
                 await ann.say("Hello Bob!")
                 async with ann.whisper("Bob") as to_bob:
