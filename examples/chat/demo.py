@@ -1,4 +1,4 @@
-"""Two programs talk through a service: callbacks, an object that was returned, a stream, a chain. `make demo-reference`."""
+"""Two programs talk through a service: callbacks, a returned object, a stream, a chain. `make demo-reference` runs it."""
 
 import asyncio
 import sys
@@ -30,7 +30,8 @@ async def talk(broker_url: str) -> None:
                     await to_bob("Ann", "psst")
                 print("The room so far:", [line async for line in bob.history()])
 
-        while people := await anns.chat.people("lobby"):
+        # Seats are given up in the background: it may take a moment until the last one is free.
+        while people := await anns.chat.people("lobby"):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         print("Everybody has left:", people)
 
