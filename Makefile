@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 .PHONY: help demo demo-reference test check fmt cov chaos bench-setup bench bench-report profile clean
 
 help:  ## List the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-15s %s\n", $$1, $$2 }'
 
 demo: $(VENV)/.core  ## Run the seed's Worker A against its Worker B: `Result: 3`
 	@$(BIN)/python examples/demo.py
@@ -18,7 +18,7 @@ demo-reference: $(VENV)/.core  ## Run a chat: callbacks, a returned object, a st
 
 test: $(VENV)/.dev  ## Run all tests, on fakeredis and on a real redis-server
 	@.ci/obtain-redis
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 check: $(VENV)/.dev  ## Lint, check the format, the types and the direction of imports
 	$(BIN)/ruff check

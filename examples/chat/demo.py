@@ -1,4 +1,4 @@
-"""Two programs talk through a service: callbacks, a returned object, a stream, a chain. `make demo-reference` runs it."""
+"""Two programs talk through a service: callbacks, a returned object, a stream, a chain. `make demo-reference`."""
 
 import asyncio
 import sys
