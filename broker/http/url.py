@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urlsplit
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _IGNORED: Final = re.compile(r"[\t\r\n]")
@@ -26,10 +26,10 @@ def normalised(url: str) -> str:
     if not parts.scheme or not host or re.search(r"[\s\0%/\\]", host):
         raise ValueError(f"Invalid URL: {url!r:.200}")
     origin = f"{parts.scheme}://{_authority(parts.netloc, host)}{_port(parts.scheme, port)}"
-    path = urljoin("http://h/", _escape(parts.path) or "/").removeprefix("http://h") if parts.path != "/" else "/"
+    path = _resolved(_escape(parts.path))
     query = f"?{_escape(parts.query)}" if parts.query else ""
     fragment = f"#{_escape(parts.fragment)}" if parts.fragment else ""
-    return f"{origin}{path or '/'}{query}{fragment}"
+    return f"{origin}{path}{query}{fragment}"
 
 
 def _authority(netloc: str, host: str) -> str:
@@ -43,3 +43,15 @@ def _port(scheme: str, port: int | None) -> str:
 
 def _escape(text: str) -> str:
     return quote(text, safe=_KEPT, errors="replace")
+
+
+def _resolved(path: str) -> str:
+    """The path with `.` and `..` resolved, also where they are encoded; two slashes at its start are no host."""
+    kept, last = list[str](), ""
+    for segment in path.split("/")[1:]:
+        last = segment.lower().replace("%2e", ".")
+        if last not in (".", ".."):
+            kept.append(segment)
+        elif last == ".." and kept:
+            kept.pop()
+    return "/" + "/".join([*kept, ""] if last in (".", "..") and kept else kept)
