@@ -7,6 +7,8 @@ from typing import Any, NoReturn
 
 from client.caller import Caller
 from client.stub import Stub, bind, live_target
+from worker_runtime.assets.binding import Assets
+from worker_runtime.assets.site import site_of
 from worker_runtime.config import ServiceConfig
 
 
@@ -61,4 +63,6 @@ def build_env(config: ServiceConfig, caller: Caller) -> Env:
     values: dict[str, Any] = {**config.variables, **config.secrets}
     for binding in config.bindings:
         values[binding.binding] = bind(caller, binding.service, binding.entrypoint, binding.props)
+    if config.assets is not None and config.assets.binding is not None:
+        values[config.assets.binding] = Assets(site_of(config.assets))
     return Env(config.name, values)

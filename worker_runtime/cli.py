@@ -13,6 +13,7 @@ from typing import Any
 from broker.embedded import EmbeddedBroker
 from broker.errors import BrokerUnavailable, ConfigurationError, RpcError
 from broker.link import Address
+from worker_runtime.assets.front import front_of
 from worker_runtime.config import ServiceConfig, Settings, load, plan
 from worker_runtime.exits import CHILD, Exit, say
 from worker_runtime.pool import run_worker
@@ -117,7 +118,7 @@ def _load(target: str, given: argparse.Namespace, flags: Mapping[str, str | None
     config = load(
         Path(target), environment=given.env, variables=_variables(given), process_environment=os.environ, flags=flags
     )
-    return load_service(config.name, config.main, config.directory), config
+    return load_service(config.name, config.main, config.directory, front_of(config)), config
 
 
 def _variables(given: argparse.Namespace) -> dict[str, Any]:

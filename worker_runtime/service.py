@@ -17,6 +17,8 @@ from broker.errors import ConfigurationError, MethodNotFound, ServiceUnavailable
 from broker.methods.method import Method, prepare, prepare_fetch
 from broker.methods.visibility import visible_names
 from broker.names import DEFAULT_ENTRYPOINT, check_entrypoint, check_service
+from worker_runtime.assets.front import Front
+from worker_runtime.assets.handler import AssetsOnly, FrontedFetch
 from worker_runtime.entrypoint import WorkerEntrypoint
 from worker_runtime.loading import import_file, mistake_in
 
@@ -31,6 +33,7 @@ class Service:
     Attributes:
         name: The name that callers use.
         entrypoints: The classes by the name that callers use; the default one is `Default`.
+        front: What stands in front of the `fetch` of the default one, if the service has assets.
         methods: The prepared methods and properties of each entrypoint.
         names: What callers may reach of each entrypoint, `fetch` included.
         handlers: The prepared `fetch` of each entrypoint that has one.
@@ -38,6 +41,7 @@ class Service:
 
     name: str
     entrypoints: Mapping[str, type[WorkerEntrypoint]]
+    front: Front | None = None
     methods: Mapping[str, Mapping[str, Method]] = field(init=False)
     handlers: Mapping[str, Method] = field(init=False)
     names: Mapping[str, frozenset[str]] = field(init=False)
@@ -50,6 +54,8 @@ class Service:
         methods = {name: {n: prepare(cls, n) for n in visible_names(cls)} for name, cls in self.entrypoints.items()}
         object.__setattr__(self, "methods", methods)
         handlers = dict(_handlers(self.entrypoints))
+        if self.front is not None:
+            handlers[DEFAULT_ENTRYPOINT] = FrontedFetch(self.front, handlers.get(DEFAULT_ENTRYPOINT))
         object.__setattr__(self, "handlers", handlers)
         names = {name: frozenset({*methods[name], *(["fetch"] if name in handlers else [])}) for name in methods}
         object.__setattr__(self, "names", names)
@@ -99,22 +105,25 @@ class Service:
         }
 
 
-def load_service(name: str, main: Path, directory: Path) -> Service:
+def load_service(name: str, main: Path | None, directory: Path, front: Front | None = None) -> Service:
     """Import the module *main* (relative to *directory*) and serve its entrypoints as *name*.
 
-    The folder of *main* comes first in `sys.path`, so that the modules beside it can be imported.
+    The folder of *main* comes first in `sys.path`, so that the modules beside it can be imported. With a *front* there
+    is a default entrypoint in any case; without *main* there is nothing else.
 
     Raises:
         ConfigurationError: There is no such file, importing it fails, or nothing in it can be served.
     """
     check_service(name)
+    if main is None:
+        return _serve(name, {DEFAULT_ENTRYPOINT: AssetsOnly}, directory, front)
     file = (directory / main).resolve()
     if not file.is_file():
         raise ConfigurationError(
             f"{file}: there is no such file.", file=str(file), key="main", fix="Set `main` to the service's module."
         )
     module = import_file(file, f"_callyard_service_{re.sub(r'[^A-Za-z0-9]', '_', name)}_{next(_numbers)}")
-    return _serve(name, _exported(module, file), file)
+    return _serve(name, _exported(module, file), file, front)
 
 
 def load_object(target: str, name: str | None = None) -> Service:
@@ -144,9 +153,11 @@ def load_object(target: str, name: str | None = None) -> Service:
     return _serve(name, {DEFAULT_ENTRYPOINT: cls}, Path(module.__file__ or module_name))
 
 
-def _serve(name: str, entrypoints: dict[str, Any], file: Path) -> Service:
+def _serve(name: str, entrypoints: dict[str, Any], file: Path, front: Front | None = None) -> Service:
+    if front is not None:
+        entrypoints.setdefault(DEFAULT_ENTRYPOINT, AssetsOnly)
     try:
-        return Service(name, entrypoints)
+        return Service(name, entrypoints, front)
     except ConfigurationError as error:
         raise ConfigurationError(f"{file}: {error}", file=str(file), key=error.key, fix=error.fix) from error
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from worker_runtime.config import names
+from worker_runtime.config.assets import assets_config
 from worker_runtime.config.environments import Section, select
 from worker_runtime.config.main_file import main_file
 from worker_runtime.config.mistakes import Mistakes
@@ -44,6 +45,7 @@ def load(
     name = _name(section, mistakes)
     main = main_file(section, file.parent, mistakes)
     bindings, notes = service_bindings(section, mistakes)
+    assets, said = assets_config(section, file.parent, main, mistakes)
     private = secrets(section, file.parent, given=given, process_environment=process_environment, mistakes=mistakes)
     # Secrets replace variables of the same name, and the command line replaces both.
     private = {key: value for key, value in private.items() if key not in given}
@@ -59,8 +61,9 @@ def load(
         variables=plain,
         secrets=private,
         bindings=bindings,
+        assets=assets,
         settings=settings,
-        notes=(*section.notes, *notes),
+        notes=(*section.notes, *notes, *said),
         environment=section.environment,
     )
 

@@ -9,12 +9,15 @@ from worker_runtime.config.tables import shown
 _SCRIPTS = frozenset({".js", ".mjs", ".cjs", ".ts", ".mts"})
 
 
-def main_file(section: Section, directory: Path, mistakes: Mistakes) -> Path:
+def main_file(section: Section, directory: Path, mistakes: Mistakes) -> Path | None:
     """Return the file that `main` names; a script of the original system stands for the `.py` of the same stem.
 
-    What is wrong is added to `mistakes`, and the result then means nothing.
+    None means that there is no `main`, which a service that has assets may leave out. What is wrong is added to
+    `mistakes`, and the result then means nothing.
     """
     main = section.keys.get("main")
+    if main is None and "assets" in section.keys:
+        return None
     if not isinstance(main, str) or not main:
         problem = "is missing." if main is None else f"should be the path of a file but got {shown(main)}."
         mistakes.add("main", problem, 'Write main = "src/service.py".')

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from worker_runtime.assets.html import HtmlHandling, NotFoundHandling
 from worker_runtime.config.settings import Settings
 
 DEFAULT_ENTRYPOINT = "Default"
@@ -58,17 +59,38 @@ class ServiceBinding(BaseModel):
     props: dict[str, Any] = Field(default_factory=dict[str, Any])
 
 
+class AssetsConfig(BaseModel):
+    """A directory of assets and how it is served; `run_worker_first` is a switch, or patterns of paths.
+
+    Attributes:
+        directory: The directory; it exists.
+        binding: The name of its binding on `env`, or None.
+        html_handling: How pages are found and which of their paths is canonical.
+        not_found_handling: What answers where nothing else does.
+        run_worker_first: Whether the service answers before the assets, or for which paths.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+    directory: Path
+    binding: Annotated[str, AfterValidator(binding_name)] | None = None
+    html_handling: HtmlHandling = "auto-trailing-slash"
+    not_found_handling: NotFoundHandling = "none"
+    run_worker_first: bool | tuple[str, ...] = False
+
+
 class ServiceConfig(BaseModel):
     """One service as its configuration file, the chosen environment, its secrets and the command line describe it.
 
     Attributes:
         name: The name that callers use.
-        main: The Python file with the entrypoints; it exists.
+        main: The Python file with the entrypoints; it exists. None where the service only has assets.
         directory: The folder of the configuration file, to which its paths are relative.
         file: The configuration file.
         variables: Plain values for `env`, verbatim.
         secrets: Secret values for `env`; left out where the configuration is shown.
         bindings: The services that `env` gives access to.
+        assets: The assets, or None.
         settings: The settings of Callyard.
         notes: What a person should know, though it is no mistake.
         environment: The chosen `[env.NAME]`, or None.
@@ -77,12 +99,13 @@ class ServiceConfig(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: str
-    main: Path
+    main: Path | None
     directory: Path
     file: Path
     variables: dict[str, Any] = Field(default_factory=dict[str, Any])
     secrets: dict[str, str] = Field(default_factory=dict[str, str], repr=False)
     bindings: tuple[ServiceBinding, ...] = ()
+    assets: AssetsConfig | None = None
     settings: Settings = Settings()
     notes: tuple[str, ...] = ()
     environment: str | None = None

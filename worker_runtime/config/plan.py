@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from worker_runtime.config.model import DEFAULT_ENTRYPOINT, ServiceBinding, ServiceConfig
+from worker_runtime.config.model import DEFAULT_ENTRYPOINT, AssetsConfig, ServiceBinding, ServiceConfig
 from worker_runtime.config.tables import shown
 
 
@@ -18,9 +18,11 @@ def _lines(config: ServiceConfig) -> Iterator[str]:
     chosen = f" (environment {config.environment})" if config.environment else ""
     yield f"service {config.name}{chosen}"
     yield f"  file {config.file}"
-    yield f"  main {config.main}"
+    yield f"  main {config.main or 'none: it only has assets'}"
     for binding in config.bindings:
         yield f"  binding {_binding(binding)}"
+    if config.assets is not None:
+        yield f"  assets {_assets(config.assets)}"
     for name, value in config.variables.items():
         yield f"  var {name} = {shown(value)}"
     for name in config.secrets:
@@ -36,3 +38,11 @@ def _binding(binding: ServiceBinding) -> str:
     if binding.entrypoint != DEFAULT_ENTRYPOINT:
         target += f"#{binding.entrypoint}"
     return f"{binding.binding} -> {target}" + (f" props {shown(binding.props)}" if binding.props else "")
+
+
+def _assets(assets: AssetsConfig) -> str:
+    told = [f"html {assets.html_handling}", f"not found {assets.not_found_handling}"]
+    if assets.run_worker_first:
+        first = assets.run_worker_first
+        told.append(f"worker first {'always' if first is True else ' '.join(first)}")
+    return f"{assets.binding or '(no binding)'} -> {assets.directory} ({', '.join(told)})"

@@ -14,6 +14,7 @@ HEAD = 'name = "worker_b"\nmain = "worker.py"\n'
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "worker.py").write_text("")
+    (tmp_path / "public").mkdir()
     return tmp_path
 
 

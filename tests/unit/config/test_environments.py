@@ -49,7 +49,9 @@ def test_bindings_and_variables_are_not_inherited_and_a_note_says_so(load_toml):
 
 
 def test_assets_are_inherited(load_toml):
-    assert "assets: not supported yet: ignored" in load_toml(FULL, environment="prod").notes
+    assets = load_toml(FULL, environment="prod").assets
+    assert assets is not None
+    assert (assets.binding, assets.directory.name) == ("ASSETS", "public")
 
 
 def test_settings_are_inherited_one_by_one(load_toml):

@@ -149,7 +149,7 @@ def test_variables_of_the_command_line_replace_those_of_the_file(load_toml):
     [
         ('services = [{binding="X", service="a"}, {binding="X", service="b"}]', "services[0] and of services[1]"),
         ('vars = { X = 1 }\nservices = [{binding="X", service="a"}]', "services[0] and of vars.X"),
-        ('d1_databases = [{binding="X"}]\nassets = {binding="X"}', "assets and of d1_databases[0]"),
+        ('d1_databases = [{binding="X"}]\nassets = {directory="public", binding="X"}', "assets and of d1_databases[0]"),
         (
             'queues = {producers=[{binding="X"}]}\nkv_namespaces = [{binding="X"}]',
             "kv_namespaces[0] and of queues.producers[0]",
