@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from broker.http import Request, Response
 from worker_runtime.assets.paths import host_and_path
-from worker_runtime.assets.routing import Routing
+from worker_runtime.assets.routing import Routing, Turn
 from worker_runtime.assets.site import Site, site_of
 from worker_runtime.config.model import ServiceConfig
 
@@ -29,8 +29,12 @@ class Front:
 
         Raises: what `answer` and *service* raise.
         """
-        response = await asyncio.to_thread(self.answer, request)
+        response = await asyncio.to_thread(self.answer, request) if self.may_answer(request) else None
         return await service(request) if response is None else response
+
+    def may_answer(self, request: Request) -> bool:
+        """Whether the assets are to be asked at all; does not block."""
+        return not self._has_service or self._turn(request) != "service"
 
     def answer(self, request: Request) -> Response | None:
         """What the assets answer, or None where it is the service's turn. Blocking.
@@ -41,7 +45,7 @@ class Front:
         """
         if not self._has_service:
             return self._site.answer(request)
-        turn = self._routing.turn(host_and_path(request.url)[1])
+        turn = self._turn(request)
         if turn == "service":
             return None
         if turn == "assets":
@@ -49,6 +53,9 @@ class Front:
         # A page that a browser goes to is never an answer of the service where a page stands for what is not found.
         is_navigation = request.headers.get("sec-fetch-mode") == "navigate"
         return self._site.answer_if_known(request, fall_back=is_navigation or self._routing.has_patterns)
+
+    def _turn(self, request: Request) -> Turn:
+        return self._routing.turn(host_and_path(request.url)[1])
 
 
 def front_of(config: ServiceConfig) -> Front | None:

@@ -9,11 +9,11 @@ from typing import Any
 
 from broker.errors import MethodNotFound
 from broker.http import Request, Response
-from worker_runtime.arguments import Arguments
+from broker.methods.arguments import Arguments
+from broker.methods.method import Method
+from broker.methods.policy import Policy
 from worker_runtime.assets.front import Front
 from worker_runtime.entrypoint import WorkerEntrypoint
-from worker_runtime.method import Method
-from worker_runtime.policy import Policy
 
 
 class FrontedFetch(Method):
@@ -25,7 +25,7 @@ class FrontedFetch(Method):
 
     __slots__ = ("_front", "_own")
 
-    def __init__(self, front: Front, own: Method | None) -> None:  # pyright: ignore[reportMissingSuperCall] -- nothing of a class is looked up
+    def __init__(self, front: Front, own: Method | None) -> None:
         """Put *front* before *own*, the handler of the service if it has one."""
         self.name = self.kind = "fetch"
         self.is_async = own is None or own.is_async
@@ -52,7 +52,7 @@ class FrontedFetch(Method):
         return fetch
 
     async def _fetch(self, request: object, own_fetch: Callable[[object], Any]) -> Any:
-        if isinstance(request, Request):
+        if isinstance(request, Request) and self._front.may_answer(request):
             response = await asyncio.to_thread(self._front.answer, request)
             if response is not None:
                 return response
@@ -61,7 +61,7 @@ class FrontedFetch(Method):
 
 
 class AssetsOnly(WorkerEntrypoint):
-    """The default entrypoint of a service that has assets and no code."""
+    """A default entrypoint without code of its own: the assets in front of it answer."""
 
 
 def _missing(_request: object) -> Response:

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from pathlib import Path
 from urllib.parse import quote
 
@@ -10,8 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from broker.http import Request
+from worker_runtime.assets.answers import Rules
 from worker_runtime.assets.directory import Directory
-from worker_runtime.assets.site import Site
+from worker_runtime.assets.site import Site, site_of
+from worker_runtime.config import AssetsConfig
 
 
 @pytest.mark.parametrize(
@@ -187,7 +190,7 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Si
     return {(html, not_found): Site.open(public, html, not_found) for html in ways for not_found in handled}
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     st.sampled_from(["", "/old", "/away", "/here", "/d"]),
     st.lists(PARTS, max_size=6),
@@ -220,3 +223,76 @@ def test_the_directory_itself_may_be_a_link(put, public, tmp_path: Path):
     (tmp_path / "current").symlink_to(public)
 
     assert Site.open(tmp_path / "current", "none", "none").answer(Request("https://h/a.txt")).status == 200
+
+
+@pytest.fixture
+def counted(public):
+    """A directory, and the files that it read."""
+    read = []
+
+    class Counted(Directory):
+        def _contents(self, file, place, status):
+            read.append(place)
+            return super()._contents(file, place, status)
+
+    return Counted(public, lambda _: False), read
+
+
+def test_the_hash_of_a_file_that_stays_as_it_is_is_worked_out_once(put, public, counted):
+    put("/a.txt")
+    (public / "link.txt").symlink_to("a.txt")
+    os.utime(public / "a.txt", (1_000_000, 1_000_000))
+    directory, read = counted
+
+    assert len({directory.etag_of(path) for path in ("/a.txt", "/a.txt", "/link.txt")}) == 1
+    assert read == ["a.txt"]
+
+    before = directory.etag_of("/a.txt")
+    (public / "a.txt").write_text("something else")
+    assert directory.etag_of("/a.txt") != before
+
+
+def test_a_file_that_was_written_just_now_is_read_again(put, public, counted):
+    """It may be written again within the same tick of the file system's clock."""
+    put("/a.txt")
+    now = time.time() + 60  # however slow the test is
+    os.utime(public / "a.txt", (now, now))
+    directory, read = counted
+    before = directory.etag_of("/a.txt")
+
+    (public / "a.txt").write_text("THIS IS /a.txt")
+    os.utime(public / "a.txt", (now, now))
+
+    assert directory.etag_of("/a.txt") != before
+    assert len(read) == 2
+
+
+def test_a_file_that_changes_while_it_is_answered_is_never_sent_under_the_hash_of_another(put, public):
+    put("/a.txt")
+
+    class Changing(Directory):
+        def etag_of(self, path):
+            etag = super().etag_of(path)
+            (public / "a.txt").write_text(texts.pop())
+            return etag
+
+    site = Site(Changing(public, lambda _: False), Rules(html="none"))
+    texts = ["same", "same", "other"]
+    response = site.answer(Request("https://h/a.txt"))
+    assert (response.body, texts) == (b"same", [])
+    assert response.headers["etag"] == f'"{Directory(public, lambda _: False).etag_of("/a.txt")}"'
+
+    texts = ["one", "two", "three"]
+    with pytest.raises(OSError, match="keeps changing"):
+        site.answer(Request("https://h/a.txt"))
+
+
+def test_a_site_is_opened_once_as_long_as_its_rules_stay(put, public):
+    config = AssetsConfig(directory=public)
+    site = site_of(config)
+
+    put("/a.txt")
+    assert site_of(AssetsConfig(directory=public)) is site
+    assert site_of(AssetsConfig(directory=public, html_handling="none")) is not site
+    (public / "_redirects").write_text("/old /a.txt\n")
+    assert site_of(config).answer(Request("https://h/old")).status == 302

@@ -1,8 +1,11 @@
 """Who answers: the assets or the service."""
 
 import asyncio
+import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from broker.http import Request, Response
 from worker_runtime.assets.front import Front
@@ -26,10 +29,25 @@ RULES = ("/api/*", "!/api/docs/*", "/exact")
         (("/*",), "/", "service"),
         (("/a*z",), "/abcz", "service"),
         (("/a.c",), "/abc", "assets if there are"),
+        (("/a*a",), "/a", "assets if there are"),
+        (("/*b*b",), "/b", "assets if there are"),
     ],
 )
 def test_rules_say_whose_turn_it_is(rules, path, turn):
     assert Routing(rules).turn(path) == turn
+
+
+@given(st.text("ab*/", max_size=8), st.text("ab/", max_size=10))
+def test_a_star_stands_for_anything_and_all_else_for_itself(rule, path):
+    expression = "/" + ".*".join(map(re.escape, rule.split("*")))
+
+    assert (Routing((f"/{rule}",)).turn(f"/{path}") == "service") == bool(re.fullmatch(expression, f"/{path}"))
+
+
+def test_a_rule_of_many_stars_costs_one_pass():
+    rule, path = "/" + "*a" * 45 + "b", "/" + "a" * 60_000
+
+    assert Routing((rule,)).turn(path) == "assets if there are"
 
 
 @pytest.mark.parametrize(
@@ -124,6 +142,14 @@ def test_a_negative_rule_leaves_a_path_to_the_assets_even_if_they_have_nothing(w
 
 def test_a_service_that_runs_first_answers_everything(who):
     assert [who(path, rules=True) for path in ("/a.txt", "/gone", "/old")] == [SERVICE] * 3
+
+
+def test_a_service_that_runs_first_does_not_wait_for_files(public):
+    front = Front(Site.open(public, "none", "none"), Routing(("/api/*",)), has_service=True)
+
+    assert not front.may_answer(Request("https://h/api/x"))
+    assert front.may_answer(Request("https://h/x"))
+    assert front.answer(Request("https://h/api/x")) is None
 
 
 def test_without_a_service_the_assets_answer_everything(who):

@@ -75,7 +75,7 @@ def test_everything_may_be_said(load_toml):
         ),
         (
             'assets = { directory = "public", html_handling = "auto" }',
-            'should be one of "auto-trailing-slash", "force-trailing-slash", "drop-trailing-slash", "none" but got "auto".',
+            'html_handling: should be one of "auto-trailing-slash", "force-trailing-slash", "drop-trailing-slash", ',
         ),
         (
             'assets = { directory = "public", not_found_handling = true }',
