@@ -10,6 +10,7 @@ from client.stub import Stub, bind, live_target
 from worker_runtime.assets.binding import Assets
 from worker_runtime.assets.site import site_of
 from worker_runtime.config import ServiceConfig
+from worker_runtime.d1.holdings import Holdings
 
 
 class Env:
@@ -26,7 +27,7 @@ class Env:
         offered = ", ".join(sorted(self)) or "nothing"
         raise AttributeError(
             f"env of {service!r} has no {name!r}; its configuration gives it {offered}. "
-            f"Declare it in [vars] or [[services]], or put it into .dev.vars."
+            f"Declare it in [vars], [[services]] or [[d1_databases]], or put it into .dev.vars."
         )
 
     def __iter__(self) -> Any:
@@ -58,11 +59,12 @@ class Exports:
         raise AttributeError(f"ctx.exports has no {name!r}: there is no such entrypoint.")
 
 
-def build_env(config: ServiceConfig, caller: Caller) -> Env:
-    """`env` for the service that *config* describes."""
+def build_env(config: ServiceConfig, caller: Caller, holdings: Holdings) -> Env:
+    """`env` for the service that *config* describes; its databases are taken into *holdings*."""
     values: dict[str, Any] = {**config.variables, **config.secrets}
     for binding in config.bindings:
         values[binding.binding] = bind(caller, binding.service, binding.entrypoint, binding.props)
     if config.assets is not None and config.assets.binding is not None:
         values[config.assets.binding] = Assets(site_of(config.assets))
+    values.update(holdings.bind(config, caller))
     return Env(config.name, values)

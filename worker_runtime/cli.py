@@ -15,6 +15,7 @@ from broker.errors import BrokerUnavailable, ConfigurationError, RpcError
 from broker.link import Address
 from worker_runtime.assets.front import front_of
 from worker_runtime.config import ServiceConfig, Settings, load, plan
+from worker_runtime.d1 import cli as d1
 from worker_runtime.exits import CHILD, Exit, say
 from worker_runtime.pool import run_worker
 from worker_runtime.service import Service, load_object, load_service
@@ -26,12 +27,14 @@ _DEFAULT_URL = "redis://localhost:6379"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code; every mistake is one clear line on standard error."""
-    given = _parser().parse_args(arguments)
+    if d1.asked_for(words := list(sys.argv[1:] if arguments is None else arguments)):
+        return d1.main(words[1:])
+    given = _parser().parse_args(words)
     logging.basicConfig(
         level=logging.DEBUG if given.verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(message)s"
     )
     try:
-        return _run(given, list(sys.argv[1:] if arguments is None else arguments))
+        return _run(given, words)
     except ConfigurationError as error:
         return _fail(error, Exit.CONFIGURATION)
     except BrokerUnavailable as error:
@@ -134,7 +137,7 @@ def _variables(given: argparse.Namespace) -> dict[str, Any]:
 def _check_entrypoints(found: Plan) -> None:
     pool = {service.name: service for service, _ in found.services}
     for _, config in found.services:
-        for binding in config.bindings:
+        for binding in config.callees:
             service = pool.get(binding.service)
             if (
                 service is not None
@@ -153,7 +156,7 @@ def _outside(found: Plan) -> list[str]:
     return [
         f"{config.name}: the binding {binding.binding} goes to {binding.service!r}, which is served elsewhere"
         for _, config in found.services
-        for binding in config.bindings
+        for binding in config.callees
         if binding.service not in pool
     ]
 
@@ -161,7 +164,8 @@ def _outside(found: Plan) -> list[str]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m worker_runtime", description="Serve services: take their calls from Redis and run them.",
-        epilog="Exit codes: 0 drained, 1 crashed, 2 wrong configuration, 3 no Redis at start, 4 grace period exceeded.",
+        epilog="Exit codes: 0 drained, 1 crashed, 2 wrong configuration, 3 no Redis at start, 4 grace period exceeded. "
+        "For databases: python -m worker_runtime d1 --help.",
     )  # fmt: skip
     parser.add_argument("targets", nargs="*", metavar="CONFIG|DIR|module:Class", help="what to serve (default: .)")
     parser.add_argument("--broker", metavar="URL", help=f"where Redis is (default: $BROKER_URL, then {_DEFAULT_URL})")

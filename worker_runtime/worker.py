@@ -21,6 +21,7 @@ from client.session.running import Runner
 from worker_runtime.bindings import Exports, build_env
 from worker_runtime.config import ServiceConfig, Settings
 from worker_runtime.consumer import LONGEST_BLOCK_MS, Consumer
+from worker_runtime.d1.holdings import Holdings
 from worker_runtime.delivery import Source
 from worker_runtime.dispatcher import Dispatcher
 from worker_runtime.leases import Leases
@@ -80,6 +81,7 @@ class Worker:
             concurrency=settings.concurrency,
             services=[service.name for service, _ in plan.services],
         )
+        self._holdings = Holdings()
         self._servings = [self._serving(service, config) for service, config in plan.services]
         sources = [
             Source(serving, entrypoint) for serving in self._servings for entrypoint in serving.service.entrypoints
@@ -107,7 +109,9 @@ class Worker:
         Raises:
             BrokerUnavailable: no Redis answered within the setting `connect_timeout`.
             AuthenticationFailed: it refuses the user or the password.
+            ConfigurationError: a migration of a database failed.
         """
+        await self._holdings.migrate()
         timeout = self.plan.settings.connect_timeout
         await self._commands.open(timeout)
         try:
@@ -162,6 +166,8 @@ class Worker:
             await self._retire()
         await self._disconnect()
         self._dispatcher.close()
+        if drained:
+            await asyncio.to_thread(self._holdings.close)
         return drained
 
     def _serving(self, service: Service, config: ServiceConfig) -> Serving:
@@ -170,7 +176,7 @@ class Worker:
             raise ConfigurationError("All services of one pool need the same prefix.")
         return Serving(
             service,
-            build_env(config, self._caller),
+            build_env(config, self._caller, self._holdings),
             Exports(self._caller, service.name, service.entrypoints),
             config.settings,
             keys,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from worker_runtime.config import names
 from worker_runtime.config.assets import assets_config
+from worker_runtime.config.databases import databases
 from worker_runtime.config.environments import Section, select
 from worker_runtime.config.main_file import main_file
 from worker_runtime.config.mistakes import Mistakes
@@ -46,6 +47,7 @@ def load(
     main = main_file(section, file.parent, mistakes)
     bindings, notes = service_bindings(section, mistakes)
     assets, said = assets_config(section, file.parent, main, mistakes)
+    held, remarks = databases(section, file.parent, mistakes)
     private = secrets(section, file.parent, given=given, process_environment=process_environment, mistakes=mistakes)
     # Secrets replace variables of the same name, and the command line replaces both.
     private = {key: value for key, value in private.items() if key not in given}
@@ -62,8 +64,9 @@ def load(
         secrets=private,
         bindings=bindings,
         assets=assets,
+        databases=held,
         settings=settings,
-        notes=(*section.notes, *notes, *said),
+        notes=(*section.notes, *notes, *said, *remarks),
         environment=section.environment,
     )
 

@@ -1,8 +1,10 @@
 """What a configuration says, validated: the service, its bindings, and the rules that names follow."""
 
+import hashlib
 import re
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -10,6 +12,7 @@ from worker_runtime.assets.html import HtmlHandling, NotFoundHandling
 from worker_runtime.config.settings import Settings
 
 DEFAULT_ENTRYPOINT = "Default"
+_LONGEST_STEM = 200
 _SERVICE_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}", re.ASCII)
 
 
@@ -48,6 +51,12 @@ def binding_name(name: str) -> str:
     return name
 
 
+def file_stem(key: str) -> str:
+    """Return what a file is called after `key`, whatever characters that has; two keys never share a name."""
+    name = quote(key, safe="", errors="surrogatepass")
+    return name if len(name) <= _LONGEST_STEM else hashlib.sha256(name.encode()).hexdigest()
+
+
 class ServiceBinding(BaseModel):
     """A binding to another service: `env.BINDING` calls the entrypoint, which sees `props` as its `ctx.props`."""
 
@@ -79,6 +88,42 @@ class AssetsConfig(BaseModel):
     run_worker_first: bool | tuple[str, ...] = False
 
 
+class D1Binding(BaseModel):
+    """A binding to a D1 database: a file beside the configuration, or a service that holds it.
+
+    Attributes:
+        binding: The name on `env`.
+        database_name: What people call the database.
+        database_id: What the file is called; workers that share a database agree on it.
+        migrations_table: The table that remembers which migrations were applied.
+        migrations_dir: The folder of the migrations, relative to the configuration.
+        migrations_pattern: Which files are migrations, relative to the configuration.
+        service: The service that holds the database, where it is not a file here.
+        entrypoint: The entrypoint of that service.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+    binding: Annotated[str, AfterValidator(binding_name)]
+    database_name: str = ""
+    database_id: str = Field(default="", max_length=256)
+    migrations_table: str = Field(default="d1_migrations", pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")
+    migrations_dir: str = "migrations"
+    migrations_pattern: str | None = None
+    service: Annotated[str, AfterValidator(service_name)] | None = None
+    entrypoint: Annotated[str, AfterValidator(entrypoint_name)] = "D1Service"
+
+    @property
+    def key(self) -> str:
+        """What the database is known by: its ID, or its name where it has none."""
+        return self.database_id or self.database_name or self.binding
+
+    @property
+    def pattern(self) -> str:
+        """Which files are migrations."""
+        return self.migrations_pattern or f"{self.migrations_dir}/*.sql"
+
+
 class ServiceConfig(BaseModel):
     """One service as its configuration file, the chosen environment, its secrets and the command line describe it.
 
@@ -91,6 +136,7 @@ class ServiceConfig(BaseModel):
         secrets: Secret values for `env`; left out where the configuration is shown.
         bindings: The services that `env` gives access to.
         assets: The assets, or None.
+        databases: The D1 databases that `env` gives access to.
         settings: The settings of Callyard.
         notes: What a person should know, though it is no mistake.
         environment: The chosen `[env.NAME]`, or None.
@@ -106,6 +152,20 @@ class ServiceConfig(BaseModel):
     secrets: dict[str, str] = Field(default_factory=dict[str, str], repr=False)
     bindings: tuple[ServiceBinding, ...] = ()
     assets: AssetsConfig | None = None
+    databases: tuple[D1Binding, ...] = ()
     settings: Settings = Settings()
     notes: tuple[str, ...] = ()
     environment: str | None = None
+
+    @property
+    def callees(self) -> tuple[ServiceBinding, ...]:
+        """Every binding that calls a service, those of databases that a service holds included."""
+        held = (database for database in self.databases if database.service is not None)
+        return self.bindings + tuple(
+            ServiceBinding(binding=database.binding, service=database.service or "", entrypoint=database.entrypoint)
+            for database in held
+        )
+
+    def database_file(self, database: D1Binding) -> Path:
+        """Return the file of a database that is held here."""
+        return self.directory / ".callyard" / "d1" / f"{file_stem(database.key)}.sqlite"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from worker_runtime.config.model import DEFAULT_ENTRYPOINT, AssetsConfig, ServiceBinding, ServiceConfig
+from worker_runtime.config.model import DEFAULT_ENTRYPOINT, AssetsConfig, D1Binding, ServiceBinding, ServiceConfig
 from worker_runtime.config.tables import shown
 
 
@@ -23,6 +23,8 @@ def _lines(config: ServiceConfig) -> Iterator[str]:
         yield f"  binding {_binding(binding)}"
     if config.assets is not None:
         yield f"  assets {_assets(config.assets)}"
+    for database in config.databases:
+        yield f"  database {_database(config, database)}"
     for name, value in config.variables.items():
         yield f"  var {name} = {shown(value)}"
     for name in config.secrets:
@@ -46,3 +48,9 @@ def _assets(assets: AssetsConfig) -> str:
         first = assets.run_worker_first
         told.append(f"worker first {'always' if first is True else ' '.join(first)}")
     return f"{assets.binding or '(no binding)'} -> {assets.directory} ({', '.join(told)})"
+
+
+def _database(config: ServiceConfig, database: D1Binding) -> str:
+    if database.service is not None:
+        return f"{database.binding} -> {database.key!r} held by {database.service}#{database.entrypoint}"
+    return f"{database.binding} -> {config.database_file(database)} migrations {database.pattern}"

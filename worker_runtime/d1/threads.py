@@ -1,0 +1,40 @@
+"""Work in threads, off the event loop, that ends soon when nobody waits for it any more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import TypeVar
+
+import anyio
+
+_Value = TypeVar("_Value")
+
+
+async def in_thread(threads: Executor, work: Callable[[Callable[[], bool]], _Value]) -> _Value:
+    """Run *work* in one of *threads*; it is given a question that turns true when it should stop.
+
+    If cancelled, *work* is never begun, or told to stop and waited for: it does not run on afterwards.
+
+    Raises:
+        Exception: What *work* raises.
+    """
+    unwanted = False
+
+    def stopped() -> bool:
+        return unwanted
+
+    task = threads.submit(work, stopped)
+    waiting = asyncio.wrap_future(task)
+    try:
+        return await asyncio.shield(waiting)
+    except asyncio.CancelledError:
+        unwanted = True
+        if not task.cancel():
+            with anyio.CancelScope(shield=True):
+                await asyncio.wait([waiting])
+        # Its outcome has nobody to go to.
+        if not waiting.cancelled():
+            waiting.exception()
+        raise
