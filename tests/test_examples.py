@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-FOLDERS = ["add/worker_a", "add/worker_b", "images/gallery", "images/image_service", "signup"]
+FOLDERS = [
+    "add/worker_a",
+    "add/worker_b",
+    "images/gallery",
+    "images/image_service",
+    "signup",
+    "todo/admin_app",
+    "todo/todo_app",
+]
 
 
 def run(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

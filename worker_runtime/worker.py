@@ -121,6 +121,7 @@ class Worker:
             await self._offer()
         except BaseException:
             await self._disconnect()
+            await self._holdings.aclose()
             raise
         self._commands.on_open += [self._sweeper.came_back, self._let_callers_come_back]
         self._reader = asyncio.create_task(self._consumer.run(), name="consumer")
@@ -166,8 +167,7 @@ class Worker:
             await self._retire()
         await self._disconnect()
         self._dispatcher.close()
-        if drained:
-            await asyncio.to_thread(self._holdings.close)
+        await self._holdings.aclose()
         return drained
 
     def _serving(self, service: Service, config: ServiceConfig) -> Serving:

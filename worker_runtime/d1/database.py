@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from worker_runtime.d1.errors import D1Error
@@ -98,7 +98,7 @@ class Target:
         """
         return D1PreparedStatement(self, _text(sql))
 
-    async def batch(self, prepared: Sequence[D1PreparedStatement]) -> list[D1Result]:
+    async def batch(self, prepared: Iterable[D1PreparedStatement]) -> list[D1Result]:
         """Run statements as one transaction and return their results in order.
 
         When it returns, what was written is on disk. If cancelled, all of it was done or, as a rule,
@@ -108,10 +108,7 @@ class Target:
             D1Error: The database refuses one of them; none has any effect, and `statement` says which it was.
             TypeError: One of them is no prepared statement.
         """
-        for item in prepared:
-            if not isinstance(item, D1PreparedStatement):  # pyright: ignore[reportUnnecessaryIsInstance]
-                raise TypeError(f"batch() takes prepared statements, as prepare() gives them, not {item!r:.80}.")
-        return await self.send([item.query for item in prepared], as_results)
+        return await self.send([_query(item) for item in prepared], as_results)
 
     async def send(self, queries: Sequence[Query], shape: Any) -> Any:
         """Run *queries* as one transaction; see `Store.run`."""
@@ -139,10 +136,10 @@ class D1Database(Target):
         try:
             results = await self.send([Query(line) for line in lines], as_results)
         except D1Error as error:
-            at = error.statement or 0
-            raise D1Error(
-                f"Error in line {at + 1}: {lines[at]}: {error.cause}", "D1_EXEC_ERROR", sqlite=error.sqlite
-            ) from error
+            # Some failures show only when all lines have run.
+            at = error.statement
+            cause = error.cause if at is None else f"Error in line {at + 1}: {lines[at]}: {error.cause}"
+            raise D1Error(cause, "D1_EXEC_ERROR", sqlite=error.sqlite, statement=at) from error
         return D1ExecResult(count=len(results), duration=sum(result.meta.duration for result in results))
 
     def with_session(self, constraint_or_bookmark: str | None = None) -> D1DatabaseSession:
@@ -191,6 +188,12 @@ class D1DatabaseSession(Target):
 
     def __repr__(self) -> str:
         return f"<session on {self._store.database_id}>"
+
+
+def _query(prepared: object) -> Query:
+    if not isinstance(prepared, D1PreparedStatement):
+        raise TypeError(f"batch() takes prepared statements, as prepare() gives them, not {prepared!r:.80}.")
+    return prepared.query
 
 
 def _text(sql: object) -> str:

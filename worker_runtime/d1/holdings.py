@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from broker.errors import ConfigurationError
 from client.caller import Caller
@@ -16,6 +16,9 @@ from worker_runtime.d1.errors import D1Error
 from worker_runtime.d1.file import DatabaseFile
 from worker_runtime.d1.migrations import Migration, MigrationFailed, apply, find_migrations
 from worker_runtime.d1.service import ServedDatabase
+
+
+_CLOSING_SECONDS: Final = 1.0
 
 
 class Held(NamedTuple):
@@ -76,6 +79,11 @@ class Holdings:
         """
         for held in self._held:
             await asyncio.to_thread(held.migrate)
+
+    async def aclose(self) -> None:
+        """Close the files, once what runs on them has ended; what takes longer than a moment is left to the end of the process."""
+        closing = asyncio.create_task(asyncio.to_thread(self.close))
+        await asyncio.wait([closing], timeout=_CLOSING_SECONDS)
 
     def close(self) -> None:
         """Wait for what runs and close the files. Blocking."""

@@ -13,6 +13,7 @@ from worker_runtime.d1.errors import D1Error, received
 from worker_runtime.d1.file import DatabaseFile
 from worker_runtime.d1.query import Query, Shaped, all_read
 from worker_runtime.d1.result import Rows
+from worker_runtime.d1.values import stored
 from worker_runtime.entrypoint import WorkerEntrypoint
 
 ENTRYPOINT: Final = "D1Service"
@@ -95,7 +96,7 @@ def _queries(plain: list[Any]) -> list[Query]:
     for item in plain:
         match item:
             case [str(sql), [*params]]:
-                found.append(Query(sql, params))
+                found.append(Query(sql, [stored(value) for value in params]))
             case _:
                 raise D1Error("A query is its text and the list of its parameters.")
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import anyio
 
@@ -31,10 +31,14 @@ async def in_thread(threads: Executor, work: Callable[[Callable[[], bool]], _Val
         return await asyncio.shield(waiting)
     except asyncio.CancelledError:
         unwanted = True
+        waiting.add_done_callback(_forget)
         if not task.cancel():
             with anyio.CancelScope(shield=True):
                 await asyncio.wait([waiting])
-        # Its outcome has nobody to go to.
-        if not waiting.cancelled():
-            waiting.exception()
         raise
+
+
+def _forget(outcome: asyncio.Future[Any]) -> None:
+    """Take an outcome that has nobody to go to: one that is never asked for is reported as an error."""
+    if not outcome.cancelled():
+        outcome.exception()
