@@ -17,7 +17,6 @@ from worker_runtime.d1.file import DatabaseFile
 from worker_runtime.d1.migrations import Migration, MigrationFailed, apply, find_migrations
 from worker_runtime.d1.service import ServedDatabase
 
-
 _CLOSING_SECONDS: Final = 1.0
 
 
@@ -81,7 +80,7 @@ class Holdings:
             await asyncio.to_thread(held.migrate)
 
     async def aclose(self) -> None:
-        """Close the files, once what runs on them has ended; what takes longer than a moment is left to the end of the process."""
+        """Close the files once what runs on them has ended, or return after a moment and leave that to the process."""
         closing = asyncio.create_task(asyncio.to_thread(self.close))
         await asyncio.wait([closing], timeout=_CLOSING_SECONDS)
 
