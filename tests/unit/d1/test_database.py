@@ -1,5 +1,6 @@
 """`env.DB`: every call of the API, its results and its error texts."""
 
+import enum
 import json
 import sqlite3
 
@@ -17,12 +18,30 @@ META = {
 }  # fmt: skip
 
 
+class Colour(enum.StrEnum):
+    RED = "red"
+
+
+class Size(enum.IntEnum):
+    BIG = 3
+
+
+class Ratio(float):
+    pass
+
+
+class Hostile:
+    def __str__(self):
+        raise ValueError
+
+
 async def test_run_gives_rows_as_dicts_by_attribute_and_by_item(db):
     result = await db.prepare("SELECT id, title FROM notes WHERE id = ?").bind(1).run()
 
     assert result.success is True
     assert result.results == result["results"] == [{"id": 1, "title": "first"}]
     assert set(result.meta) == META
+    assert (len(result), len(result.meta)) == (3, len(META))
     assert result["meta"]["rows_read"] == result.meta.rows_read == 1
     with pytest.raises(KeyError):
         result["nothing"]
@@ -135,6 +154,9 @@ async def test_one_hundred_parameters_are_taken_and_one_more_is_refused(db):
         (memoryview(b"ab"), [97, 98]),
         ([0, 255], [0, 255]),
         (b"", []),
+        (Colour.RED, "red"),
+        (Size.BIG, 3),
+        (Ratio(0.5), 0.5),
     ],
 )
 async def test_values_are_stored_and_read_back(db, given, read):
@@ -152,6 +174,8 @@ async def test_values_are_stored_and_read_back(db, given, read):
         (object, "Type 'type' not supported for value '<class 'object'>'"),
         (2**63, f"Type 'int' not supported for value '{2**63}'"),
         ("\ud800", "Type 'str' not supported for value ''\\ud800''"),
+        (("x" * 300,), f"Type 'tuple' not supported for value '('{'x' * 197}…'"),
+        (Hostile(), "Type 'Hostile' not supported for value '…'"),
     ],
 )
 def test_other_values_are_refused_before_anything_is_sent(empty, given, text):
