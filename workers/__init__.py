@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from broker.http import Headers, Request, Response
+from broker.http import Blob, File, FormData, Headers, Request, Response
 from broker.methods.target import RpcTarget
 from worker_runtime.context import env, wait_until, waitUntil
 from worker_runtime.entrypoint import WorkerEntrypoint
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 __all__ = [
     "AbortController",
     "AbortSignal",
+    "Blob",
+    "File",
+    "FormData",
     "Headers",
     "Request",
     "Response",

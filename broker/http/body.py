@@ -1,44 +1,70 @@
-"""The body of a request or response: whole, and read once."""
+"""The body of a request or response: bytes at once or piece by piece, read once."""
 
 from __future__ import annotations
 
 import json
-from typing import Any, Final, TypeAlias, cast
+import secrets
+from collections.abc import AsyncIterable
+from typing import Any, Final, NamedTuple, TypeAlias, cast
 
-BodyInit: TypeAlias = str | bytes | bytearray | memoryview
+from broker.http.blob import Blob, content_of
+from broker.http.form import FormData
+from broker.http.headers import Headers
+from broker.http.multipart import read_form, write_form
+from broker.http.stream import BodyStream, tee
+
+BodyInit: TypeAlias = str | bytes | bytearray | memoryview | Blob | FormData | AsyncIterable[bytes]
 """What a body is made from."""
 
 TEXT: Final = "text/plain;charset=UTF-8"
 
 
-def to_bytes(body: object, owner: str) -> bytes:
-    """The bytes of a body; text is encoded as UTF-8.
+class Prepared(NamedTuple):
+    """A body, and the content type that goes with it where it has one of its own."""
+
+    content: bytes | BodyStream
+    content_type: str | None = None
+
+
+def prepare(body: object, owner: str) -> Prepared:
+    """The body that *body* makes; text is encoded as UTF-8, a form as `multipart/form-data`.
 
     Raises:
         TypeError: A body cannot be made from it.
     """
     if isinstance(body, str):
-        return body.encode()
+        return Prepared(body.encode(), TEXT)
     if isinstance(body, bytes | bytearray | memoryview):
-        return bytes(cast("bytes", body))
+        return Prepared(bytes(cast("bytes", body)))
+    if isinstance(body, Blob):
+        return Prepared(content_of(body), body.content_type or None)
+    if isinstance(body, FormData):
+        # Random, so that nothing in a field can end the field.
+        boundary = f"callyard-{secrets.token_hex(16)}"
+        return Prepared(write_form(body, boundary), f"multipart/form-data; boundary={boundary}")
+    if isinstance(body, BodyStream):
+        return Prepared(body.hand_on())
+    if isinstance(body, AsyncIterable):
+        return Prepared(BodyStream(cast("AsyncIterable[bytes]", body)))
     raise TypeError(f"Unsupported type in {owner}: {type(body).__name__}")
 
 
 class Body:
-    """What requests and responses have in common. Reading is asynchronous, so that code stays the same for streams."""
+    """What requests and responses have in common."""
 
-    _content: bytes | None
+    headers: Headers
+    _content: bytes | BodyStream | None
     _used: bool
 
     @property
-    def body(self) -> bytes | None:
-        """The bytes without reading them, or None where there is no body."""
+    def body(self) -> bytes | BodyStream | None:
+        """The bytes without reading them, an async iterable of bytes where they come piece by piece, or None."""
         return self._content
 
     @property
     def body_used(self) -> bool:
-        """Whether the body was read."""
-        return self._used
+        """Whether the body was read, or handed on."""
+        return self._used or (isinstance(self._content, BodyStream) and self._content.used)
 
     async def bytes(self) -> bytes:
         """Read the body.
@@ -46,7 +72,7 @@ class Body:
         Raises:
             OSError: It was read before.
         """
-        return self._read()
+        return await self._read()
 
     async def buffer(self) -> memoryview:
         """Read the body as a buffer.
@@ -54,7 +80,7 @@ class Body:
         Raises:
             OSError: It was read before.
         """
-        return memoryview(self._read())
+        return memoryview(await self._read())
 
     async def text(self) -> str:
         """Read the body as UTF-8; a byte order mark is dropped, what is not UTF-8 becomes U+FFFD.
@@ -62,22 +88,73 @@ class Body:
         Raises:
             OSError: It was read before.
         """
-        return self._read_text()
+        return await self._read_text()
 
-    def _read(self) -> bytes:
+    async def blob(self) -> Blob:
+        """Read the body as a blob of the type that the headers name.
+
+        Raises:
+            OSError: It was read before.
+        """
+        return Blob(await self._read(), self.headers.get("content-type"))
+
+    async def form_data(self) -> FormData:
+        """Read the body as a form.
+
+        Raises:
+            OSError: It was read before.
+            TypeError: The headers do not say that it is one.
+            ValueError: It is none.
+            ConfigurationError: It is `multipart/form-data`, and the extra `callyard[http]` is not installed.
+        """
+        return read_form(await self._read(), self.headers.get("content-type"))
+
+    formData = form_data  # noqa: N815 -- the seed's spelling
+
+    async def _read(self) -> bytes:
         self._require_unread()
+        if isinstance(self._content, BodyStream):
+            return b"".join([chunk async for chunk in self._content])
         # A body that is not there can be read as often as one likes, as in `fetch`.
         self._used = self._content is not None
         return self._content or b""
 
-    def _read_text(self) -> str:
-        return self._read().removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
+    async def _read_text(self) -> str:
+        return (await self._read()).removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
 
-    def _read_json(self, **options: Any) -> Any:
-        return json.loads(self._read_text(), **options)
+    async def _read_json(self, **options: Any) -> Any:
+        return json.loads(await self._read_text(), **options)
+
+    def _hand_on(self) -> bytes | BodyStream | None:
+        """The body for another owner; this one has none to read any more.
+
+        Raises:
+            OSError: It was read before.
+        """
+        self._require_unread()
+        content = self._content
+        self._used = content is not None
+        return content.hand_on() if isinstance(content, BodyStream) else content
+
+    def _share(self) -> bytes | BodyStream | None:
+        """The body for a clone; this one keeps its own.
+
+        Raises:
+            OSError: It was read before.
+        """
+        self._require_unread()
+        if not isinstance(self._content, BodyStream):
+            return self._content
+        self._content, other = tee(self._content)
+        return other
+
+    def _dump_body(self) -> bytes | AsyncIterable[bytes] | None:
+        if self.body_used:
+            raise ValueError("Its body was already used: send a clone() made before reading.")
+        return self._content.source if isinstance(self._content, BodyStream) else self._content
 
     def _require_unread(self) -> None:
-        if self._used:
+        if self.body_used:
             raise OSError("Body already used")
 
 

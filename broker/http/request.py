@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, Mapping
 from http import HTTPMethod
 from typing import Any, Final, TypeAlias
 
-from broker.http.body import TEXT, Body, BodyInit, require, to_bytes
+from broker.http.body import Body, BodyInit, prepare, require
 from broker.http.headers import Headers, HeadersInit
 from broker.http.url import normalised
 
@@ -15,15 +15,17 @@ _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _BODILESS: Final = (HTTPMethod.GET, HTTPMethod.HEAD)
 _REDIRECT_MODES: Final = ("follow", "manual", "error")
 _NOTHING: Final = type(None)
+_BODY: Final = (bytes, AsyncIterable, _NOTHING)
 
 Method: TypeAlias = HTTPMethod | str
 """A standard method is an `HTTPMethod` and equal to its name; any other is text."""
 
 
 class Request(Body):
-    """A request: method, URL, headers and a whole body.
+    """A request: method, URL, headers and a body.
 
-    Built from a URL, or from another request, whose parts it takes where no option replaces them.
+    Built from a URL, or from another request, whose parts it takes where no option replaces them; the other one's
+    body is used then, so `clone()` it where both are to be read.
 
     Attributes:
         headers: Its headers.
@@ -62,24 +64,24 @@ class Request(Body):
         cf: Mapping[str, Any] | None = None,
     ) -> None:
         origin = input if isinstance(input, Request) else None
-        if origin is not None and body is None:
-            origin._require_unread()
         self._url = origin.url if origin else normalised(_text_of(input))
         self._method = _legal_method(method or (origin.method if origin else HTTPMethod.GET))
         self.headers = Headers(headers if headers is not None or origin is None else origin.headers)
         self.redirect = _legal_redirect(redirect or (origin.redirect if origin else "follow"))
         self.cf = cf if cf is not None or origin is None else origin.cf
         self._used = False
-        self._content = origin._content if origin else None
+        self._content = None
+        if self._method in _BODILESS and (body is not None or (origin is not None and origin._content is not None)):
+            raise TypeError("Request with a GET or HEAD method cannot have a body.")
         if body is not None:
             self._take(body)
-        if self._content is not None and self._method in _BODILESS:
-            raise TypeError("Request with a GET or HEAD method cannot have a body.")
+        elif origin is not None:
+            self._content = origin._hand_on()
 
     def _take(self, body: BodyInit) -> None:
-        self._content = to_bytes(body, "Request")
-        if isinstance(body, str):
-            self.headers.setdefault("content-type", TEXT)
+        self._content, content_type = prepare(body, "Request")
+        if content_type is not None:
+            self.headers.setdefault("content-type", content_type)
 
     @property
     def url(self) -> str:
@@ -98,29 +100,29 @@ class Request(Body):
             OSError: It was read before.
             ValueError: It is not JSON.
         """
-        return self._read_json(**options)
+        return await self._read_json(**options)
 
     def clone(self) -> Request:
-        """A copy whose body can be read on its own.
+        """A copy whose body can be read on its own; of a body that comes piece by piece, neither far behind the other.
 
         Raises:
             OSError: The body was read before.
         """
-        return Request(self)
+        twin = Request(self._url, method=self._method, headers=self.headers, redirect=self.redirect, cf=self.cf)
+        twin._content = self._share()
+        return twin
 
     def __repr__(self) -> str:
         return f"Request(method={str(self._method)!r}, url={self._url!r})"
 
     def dump(self) -> list[Any]:
-        """Method, URL, header fields, body, redirect mode and `cf`.
+        """Method, URL, header fields, body (bytes, None or an async iterable of bytes), redirect mode and `cf`.
 
         Raises:
             ValueError: The body was read before, so the copy would lack it.
         """
-        if self._used:
-            raise ValueError("Its body was already used: send a clone() made before reading.")
         cf = None if self.cf is None else dict(self.cf)
-        return [str(self._method), self._url, self.headers.dump(), self._content, self.redirect, cf]
+        return [str(self._method), self._url, self.headers.dump(), self._dump_body(), self.redirect, cf]
 
     @classmethod
     def load(cls, wire: Any) -> Request:
@@ -130,9 +132,7 @@ class Request(Body):
             TypeError: `wire` is something else.
             ValueError: It holds a part that is not legal.
         """
-        method, url, headers, body, redirect, cf = require(
-            wire, str, str, list, (bytes, _NOTHING), str, (dict, _NOTHING)
-        )
+        method, url, headers, body, redirect, cf = require(wire, str, str, list, _BODY, str, (dict, _NOTHING))
         return cls(url, method=method, headers=Headers.load(headers), body=body, redirect=redirect, cf=cf)
 
 

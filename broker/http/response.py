@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, Final, overload
 
-from broker.http.body import TEXT, Body, BodyInit, require, to_bytes
+from broker.http.body import Body, BodyInit, prepare, require
 from broker.http.headers import Headers, HeadersInit
 from broker.http.url import normalised
 
@@ -28,10 +28,11 @@ class _Json:
 
 
 class Response(Body):
-    """A response: status, headers and a whole body.
+    """A response: status, headers and a body.
 
-    Built from text, bytes, another response (whose copy it is) or nothing. Text gets the content type
-    `text/plain;charset=UTF-8` unless `headers` name another.
+    Built from text, bytes, a `Blob`, a `FormData`, an async iterable of bytes, another response (whose body it takes
+    over) or nothing. Text gets the content type `text/plain;charset=UTF-8` unless `headers` name another, and what
+    has a type of its own that one.
 
     Attributes:
         status: The status code, 200 to 599.
@@ -72,19 +73,18 @@ class Response(Body):
 
     def _take(self, body: BodyInit | None) -> None:
         self._used = False
-        self._content = None if body is None else to_bytes(body, "Response")
-        if isinstance(body, str):
-            self.headers.setdefault("content-type", TEXT)
+        self._content, content_type = (None, None) if body is None else prepare(body, "Response")
+        if content_type is not None:
+            self.headers.setdefault("content-type", content_type)
         if self.status in _WITHOUT_BODY:
             if self._content:
                 raise TypeError(f"Response with null body status {self.status} cannot have a body.")
             self._content = None
 
     def _copy(self, other: Response) -> None:
-        other._require_unread()
         self.status, self.status_text, self.url = other.status, other.status_text, other.url
         self.headers = other.headers.copy()
-        self._content, self._used = other._content, False
+        self._content, self._used = other._hand_on(), False
 
     @classmethod
     def redirect(cls, url: str, status: int | HTTPStatus = 302) -> Response:
@@ -124,7 +124,7 @@ class Response(Body):
             OSError: It was read before.
             ValueError: It is not JSON.
         """
-        return self._read_json(**options)
+        return await self._read_json(**options)
 
     @property
     def ok(self) -> bool:
@@ -132,12 +132,14 @@ class Response(Body):
         return 200 <= self.status <= 299
 
     def clone(self) -> Response:
-        """A copy whose body can be read on its own.
+        """A copy whose body can be read on its own; of a body that comes piece by piece, neither far behind the other.
 
         Raises:
             OSError: The body was read before.
         """
-        return Response(self)
+        twin = Response(None, self.status, self.status_text, self.headers)
+        twin.url, twin._content = self.url, self._share()
+        return twin
 
     def replace_body(self, body: BodyInit | None) -> Response:
         """A response of the same status, text and headers with another body.
@@ -145,7 +147,7 @@ class Response(Body):
         Raises:
             TypeError: A body cannot be made from it.
         """
-        content = None if body is None else to_bytes(body, "Response")
+        content = None if body is None else prepare(body, "Response").content
         return Response(content, self.status, self.status_text, self.headers)
 
     def __repr__(self) -> str:
@@ -157,14 +159,12 @@ class Response(Body):
         return f"Response({', '.join(parts)})"
 
     def dump(self) -> list[Any]:
-        """Status, its text, header fields, body and URL.
+        """Status, its text, header fields, body (bytes, None or an async iterable of bytes) and URL.
 
         Raises:
             ValueError: The body was read before, so the copy would lack it.
         """
-        if self._used:
-            raise ValueError("Its body was already used: send a clone() made before reading.")
-        return [self.status, self.status_text, self.headers.dump(), self._content, self.url]
+        return [self.status, self.status_text, self.headers.dump(), self._dump_body(), self.url]
 
     @classmethod
     def load(cls, wire: Any) -> Response:
@@ -174,7 +174,7 @@ class Response(Body):
             TypeError: `wire` is something else.
             ValueError: It holds a part that is not legal.
         """
-        status, text, headers, body, url = require(wire, int, str, list, (bytes, type(None)), str)
+        status, text, headers, body, url = require(wire, int, str, list, (bytes, AsyncIterable, type(None)), str)
         response = cls(body, status, text, Headers.load(headers))
         response.url = url
         return response

@@ -26,10 +26,24 @@ def normalised(url: str) -> str:
     if not parts.scheme or not host or re.search(r"[\s\0%/\\]", host):
         raise ValueError(f"Invalid URL: {url!r:.200}")
     origin = f"{parts.scheme}://{_authority(parts.netloc, host)}{_port(parts.scheme, port)}"
-    path = _resolved(_escape(parts.path))
     query = f"?{_escape(parts.query)}" if parts.query else ""
     fragment = f"#{_escape(parts.fragment)}" if parts.fragment else ""
-    return f"{origin}{path}{query}{fragment}"
+    return f"{origin}{_path(_escape(parts.path))}{query}{fragment}"
+
+
+def _path(path: str) -> str:
+    """*path* without `.` and `..`, which never lead above the root, however they are spelled."""
+    kept: list[str] = []
+    segments = path.replace("\\", "/").removeprefix("/").split("/")
+    for segment in segments:
+        plain = segment.lower().replace("%2e", ".")
+        if plain == "..":
+            kept = kept[:-1]
+        elif plain != ".":
+            kept.append(segment)
+    if segments[-1].lower().replace("%2e", ".") in (".", ".."):
+        kept.append("")
+    return "/" + "/".join(kept)
 
 
 def _authority(netloc: str, host: str) -> str:
@@ -43,15 +57,3 @@ def _port(scheme: str, port: int | None) -> str:
 
 def _escape(text: str) -> str:
     return quote(text, safe=_KEPT, errors="replace")
-
-
-def _resolved(path: str) -> str:
-    """The path with `.` and `..` resolved, also where they are encoded; two slashes at its start are no host."""
-    kept, last = list[str](), ""
-    for segment in path.split("/")[1:]:
-        last = segment.lower().replace("%2e", ".")
-        if last not in (".", ".."):
-            kept.append(segment)
-        elif last == ".." and kept:
-            kept.pop()
-    return "/" + "/".join([*kept, ""] if last in (".", "..") and kept else kept)

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final, NamedTuple
 
 from broker.errors import BrokerUnavailable, ServiceUnavailable
-from broker.http import Request
+from broker.http import BodyStream, Request, Response
 from client.command_line.described import as_listing
 from client.command_line.shown import as_json, as_text
 from client.command_line.typed import Parser, Target, UsageError, read_arguments, read_duration, read_target
@@ -94,10 +94,17 @@ async def _call(given: argparse.Namespace, target: Target, args: list[Any], kwar
     async with _connected(given) as services:
         stub = options(services.service(target.service, target.entrypoint), timeout=given.timeout)
         if target.path == ("fetch",) and not given.property:
-            return await stub.fetch(*args)
+            return await _whole(await stub.fetch(*args))
         # Built here and not by attributes, which leave out the stub's own names and Python's.
         member = Member(stub, target.path)
-        return await (member if given.property else member(*args, **kwargs))
+        return await _whole(await (member if given.property else member(*args, **kwargs)))
+
+
+async def _whole(value: Any) -> Any:
+    """*value* with what can be read only while the connection is open."""
+    if isinstance(value, Response) and isinstance(value.body, BodyStream):
+        return value.replace_body(await value.bytes())
+    return value
 
 
 async def _describe(given: argparse.Namespace, service: str) -> dict[str, Any]:

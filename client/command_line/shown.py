@@ -17,7 +17,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from broker.http import Headers, Request, Response
+from broker.http import BodyStream, Headers, Request, Response
 
 _WIDTH: Final = 100
 """Characters that a dict or list may take before it is spread over several lines."""
@@ -100,7 +100,9 @@ def _plain_request(request: Request) -> dict[str, Any]:
     return {**head, "headers": _plain_headers(request.headers), **_plain_body(request.body)}
 
 
-def _plain_body(body: bytes | None) -> dict[str, Any]:
+def _plain_body(body: bytes | BodyStream | None) -> dict[str, Any]:
+    if isinstance(body, BodyStream):
+        return {"body": str(body)}
     try:
         return {"body": None if body is None else body.decode()}
     except UnicodeDecodeError:
@@ -109,6 +111,8 @@ def _plain_body(body: bytes | None) -> dict[str, Any]:
 
 def _body_text(response: Response) -> str:
     body = response.body or b""
+    if isinstance(body, BodyStream):
+        return str(body)
     try:
         return body.decode().removesuffix("\n")
     except UnicodeDecodeError:
