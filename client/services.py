@@ -133,6 +133,16 @@ def connect(
     )
 
 
+def limit_of(services: Services) -> int:
+    """The largest call or reply, in bytes."""
+    return services._limit  # pyright: ignore[reportPrivateUsage] -- every public name is a service's
+
+
+def broker_of(services: Services) -> str:
+    """Where Redis is, as people may see it."""
+    return services._address.shown  # pyright: ignore[reportPrivateUsage] -- likewise
+
+
 def _limit_from_environment() -> int:
     text = os.environ.get("CALLYARD_MAX_MESSAGE_BYTES", "")
     if not text:

@@ -84,9 +84,17 @@ def run_describe(arguments: Sequence[str]) -> str:
     return json.dumps({"service": words[0], "entrypoints": offers}) if given.json else as_listing(words[0], offers)
 
 
+def run_gateway(arguments: Sequence[str]) -> str:
+    """Serve HTTP until a signal; see `client.gateway.command`."""
+    from client.gateway.command import run_gateway as run
+
+    return run(arguments)
+
+
 COMMANDS: Final = {
     "call": Command("call a method of a service and print its result", run_call),
     "describe": Command("list what a service offers", run_describe),
+    "gateway": Command("answer HTTP requests with the `fetch` of services", run_gateway),
 }
 
 

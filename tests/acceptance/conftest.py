@@ -57,6 +57,10 @@ class Place:
         ]
         return service_folder(self.folder, "front", services=bindings)
 
+    def site(self) -> Path:
+        """The folder of the service that answers requests."""
+        return service_folder(self.folder, "site", vars={"DIARY": str(self.diary.path)})
+
     def open(self, gate: str) -> None:
         """Let pass what is held at *gate*."""
         (self.folder / gate).touch()
@@ -72,6 +76,14 @@ class Place:
 def stage(broker_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """One worker with both services for all tests of a module, for calls that do not disturb each other."""
     yield from _place(broker_url, tmp_path_factory.mktemp("stage"), served=True)
+
+
+@pytest.fixture(scope="module")
+def site(redis_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """A place with the service that answers requests, on a real server."""
+    for place in _place(redis_server, tmp_path_factory.mktemp("site"), served=False):
+        place.workers.serve(place.site(), "--concurrency", "300")
+        yield place
 
 
 @pytest.fixture

@@ -35,10 +35,12 @@ def service_folder(parent: Path, module: str, *, name: str | None = None, **conf
 class WorkerProcess:
     """`python -m worker_runtime` with these arguments, from its start to its exit code."""
 
+    module = "worker_runtime"
+
     def __init__(self, *arguments: str | Path, environment: Mapping[str, str] | None = None) -> None:
         own = {name: value for name, value in os.environ.items() if not name.startswith(("CALLYARD_", "BROKER_"))}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "worker_runtime", *map(str, arguments)],
+            [sys.executable, "-m", self.module, *map(str, arguments)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -68,6 +70,12 @@ class WorkerProcess:
                 pids.append(int(line.partition("pid=")[2].split()[0]))
         self.ready_pid = pids[0]
         return pids
+
+    def line(self) -> str:
+        """The next line of its output."""
+        line = self._lines.get(timeout=PATIENCE)
+        assert line is not None, f"it ended with {self.ended()}: {''.join(self.errors)}"
+        return line
 
     def signal(self, number: int) -> None:
         self._process.send_signal(number)

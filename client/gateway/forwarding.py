@@ -1,0 +1,137 @@
+"""Which header fields pass the gateway, and what it says of the client. Pure.
+
+A client can write anything, so what says who it is (`CF-Connecting-IP`, `X-Forwarded-*`, `Forwarded`, `X-Real-IP`) is
+dropped and written anew, unless the connection comes from a proxy that is trusted.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from broker.errors import ConfigurationError
+from broker.http import Headers
+from client.gateway.limits import TIMEOUT_HEADER
+
+RawFields: TypeAlias = Iterable[tuple[bytes, bytes]]
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+REQUEST_ID: Final = "x-request-id"
+
+_HOP_BY_HOP: Final = frozenset({
+    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer",
+    "trailers", "transfer-encoding", "upgrade", "expect", "http2-settings",
+})  # fmt: skip
+_OURS: Final = frozenset({TIMEOUT_HEADER, REQUEST_ID})
+_SAID_OF_CLIENTS: Final = frozenset({
+    "cf-connecting-ip", "cf-connecting-ipv6", "true-client-ip", "x-real-ip", "forwarded",
+    "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "x-forwarded-server",
+})  # fmt: skip
+_WRITTEN_BY_THE_SERVER: Final = frozenset({"content-length", "date"})
+_UNSENDABLE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+class Client(NamedTuple):
+    """Who sent a request, as far as that is known: its address, the proxies behind it, and the scheme it used."""
+
+    address: str
+    chain: str
+    scheme: str
+
+
+def read_networks(texts: Iterable[str]) -> tuple[Network, ...]:
+    """The networks of trusted proxies: `10.0.0.0/8`, or a single address.
+
+    Raises:
+        ConfigurationError: one is neither.
+    """
+    try:
+        return tuple(ipaddress.ip_network(text) for text in texts)
+    except ValueError as error:
+        raise ConfigurationError(f"A trusted proxy is an address or a network: {error}.") from error
+
+
+def identify(headers: Headers, peer: str, scheme: str, trusted: Sequence[Network]) -> Client:
+    """Who sent the request with these *headers* over a connection from *peer*.
+
+    Where *peer* is trusted, it is the last of `X-Forwarded-For` that is not.
+    """
+    if not _is_within(peer, trusted):
+        return Client(peer, peer, scheme)
+    named = [part.strip() for part in headers.get("x-forwarded-for", "").split(",") if part.strip()]
+    strangers = [address for address in named if not _is_within(address, trusted)]
+    given = headers.get("x-forwarded-proto", "").strip().lower()
+    address = strangers[-1] if strangers else (named[0] if named else peer)
+    return Client(
+        address if _is_address(address) else peer,
+        ", ".join([*named, peer]),
+        given if given in ("http", "https") else scheme,
+    )
+
+
+def inbound(headers: Headers, client: Client, request_id: str) -> Headers:
+    """The fields that the service sees of a request."""
+    passing = _end_to_end(headers, {*_OURS, *_SAID_OF_CLIENTS})
+    for name, value in (
+        ("cf-connecting-ip", client.address),
+        ("x-forwarded-for", client.chain),
+        ("x-forwarded-proto", client.scheme),
+    ):
+        if value:
+            passing[name] = value
+    passing[REQUEST_ID] = request_id
+    return passing
+
+
+def outbound(headers: Headers) -> list[tuple[bytes, bytes]]:
+    """The fields that the client sees of a response, without its length.
+
+    Raises:
+        ValueError: a value holds what no header can.
+    """
+    fields: list[tuple[bytes, bytes]] = []
+    for name, value in _end_to_end(headers, _WRITTEN_BY_THE_SERVER).dump():
+        if _UNSENDABLE.search(value):
+            raise ValueError(f"The value of header {name!r} holds a control character.")
+        fields.append((name.encode(), _encoded(value)))
+    return fields
+
+
+def read_fields(raw: RawFields) -> Headers:
+    """The header fields of a request as an ASGI server gives them.
+
+    Raises:
+        ValueError: one is not legal, or there are too many.
+    """
+    return Headers([(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw])
+
+
+def _end_to_end(headers: Headers, without: Any) -> Headers:
+    named = {name.strip().lower() for name in headers.get("connection", "").split(",")}
+    dropped = _HOP_BY_HOP | named | without
+    return Headers([(name, value) for name, value in headers.dump() if name not in dropped])
+
+
+def _encoded(value: str) -> bytes:
+    try:
+        return value.encode("latin-1")
+    except UnicodeEncodeError:
+        return value.encode()
+
+
+def _is_within(address: str, networks: Sequence[Network]) -> bool:
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(found in network for network in networks)
+
+
+def _is_address(text: str) -> bool:
+    return _is_within(text, (_EVERYWHERE_4, _EVERYWHERE_6))
+
+
+_EVERYWHERE_4: Final = ipaddress.ip_network("0.0.0.0/0")
+_EVERYWHERE_6: Final = ipaddress.ip_network("::/0")
