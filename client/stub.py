@@ -24,7 +24,8 @@ from broker.references import NotYet
 from client.call import Call, check_path, extended
 from client.call_options import Options
 from client.caller import Caller, encode_arguments
-from client.deadline import earliest, enclosing_deadline
+from client.deadline import DEFAULT_TIMEOUT, earliest, enclosing_deadline
+from client.fetching import follow
 from client.member import Member, split
 from client.open_call import OpenCall
 
@@ -68,12 +69,20 @@ class Stub:
         return Member(self, (name,))
 
     async def fetch(self, resource: Request | str, **init: Any) -> Response:
-        """Call the entrypoint's `fetch` with a request; the host in its URL means nothing.
+        """Call the entrypoint's `fetch` with a request, whose body is used then; the host in its URL means nothing.
 
-        Raises: what a call raises.
+        Redirects are followed through the same stub, unless `redirect="manual"` or `"error"`.
+
+        Raises: what a call raises, and `TypeError` where a redirect cannot be followed.
         """
         request = resource if isinstance(resource, Request) and not init else Request(resource, **init)
-        return await self.__callyard_start__(FETCH, ("fetch",), (request,), {})
+        began = asyncio.get_running_loop().time()
+
+        async def send(request: Request, hops: int) -> Response:
+            stub = _onward(self, began) if hops else self
+            return await stub.__callyard_start__(FETCH, ("fetch",), (request,), {})
+
+        return await follow(send, request)
 
     def dup(self) -> Stub:
         """Another handle to the same entrypoint; each is disposed on its own."""
@@ -171,6 +180,14 @@ def _start_live(
         caller.sessions.begin(record, session)
         sending.left()
     return Call(caller, record, record.future)
+
+
+def _onward(stub: Stub, began: float) -> Stub:
+    """*stub* for a redirect: with what is left of the timeout, and without the key of another request."""
+    target = live_target(stub)
+    timeout = DEFAULT_TIMEOUT if target.options.timeout is None else target.options.timeout
+    left = began + timeout - asyncio.get_running_loop().time()
+    return Stub(replace(target, options=replace(target.options, timeout=left, idempotency_key=None)))
 
 
 def _wire_options(props: bytes | None, options: Options) -> dict[str, Any]:

@@ -49,6 +49,17 @@ class Default(WorkerEntrypoint):
     async def _redirect(self, request, query):
         return Response.redirect("http://elsewhere.example/", 302)
 
+    async def _hop(self, request, query):
+        left = int(query["left"])
+        said = f"{request.method} {request.redirect} {request.headers.get('authorization')} {await request.text()}"
+        to = query.get("to", "").rstrip("/") if left == 1 else ""
+        where = f"{to}/hop?left={left - 1}&to={query.get('to', '')}"
+        return Response(None, int(query.get("status", 302)), headers={"location": where}) if left else Response(said)
+
+    async def _loop(self, request, query):
+        await asyncio.sleep(0.1)
+        return Response.redirect(request.url)
+
     def _write(self, line):
         with Path(self.env.DIARY).open("a", encoding="utf-8") as diary:
             diary.write(f"{line}\n")
