@@ -17,6 +17,7 @@ from broker.keys import GROUP, ServiceKeys
 from broker.link import Address, Link, Script
 from broker.registry import publish_offers, publish_version
 from client.caller import Caller
+from client.outgoing import close_pool
 from client.session.running import Runner
 from worker_runtime.bindings import Exports, build_env
 from worker_runtime.config import ServiceConfig, Settings
@@ -278,6 +279,7 @@ class Worker:
             _log.info("left without saying goodbye: %s", error)
 
     async def _disconnect(self) -> None:
+        await close_pool()
         await self._caller.close()
         for link in (self._reading, self._control, self._commands):
             await link.close()

@@ -9,6 +9,7 @@ from worker_runtime.entrypoint import WorkerEntrypoint
 
 if TYPE_CHECKING:
     from client.object_stub import RpcStub
+    from client.outgoing import fetch
     from client.session.signals import AbortController, AbortSignal
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "RpcTarget",
     "WorkerEntrypoint",
     "env",
+    "fetch",
     "waitUntil",
     "wait_until",
 ]
@@ -32,6 +34,7 @@ _LATER = {
     "AbortController": "client.session.signals",
     "AbortSignal": "client.session.signals",
     "RpcStub": "client.object_stub",
+    "fetch": "client.outgoing",
 }
 """Names whose modules need what a service that only answers does not."""
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from broker.errors import ConfigurationError
 from broker.http import Headers
+from client.fields import as_bytes, end_to_end
 from client.gateway.limits import TIMEOUT_HEADER
 
 RawFields: TypeAlias = Iterable[tuple[bytes, bytes]]
@@ -20,10 +21,6 @@ Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 REQUEST_ID: Final = "x-request-id"
 
-_HOP_BY_HOP: Final = frozenset({
-    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer",
-    "trailers", "transfer-encoding", "upgrade", "expect", "http2-settings",
-})  # fmt: skip
 _OURS: Final = frozenset({TIMEOUT_HEADER, REQUEST_ID})
 _SAID_OF_CLIENTS: Final = frozenset({
     "cf-connecting-ip", "cf-connecting-ipv6", "true-client-ip", "x-real-ip", "forwarded",
@@ -73,7 +70,7 @@ def identify(headers: Headers, peer: str, scheme: str, trusted: Sequence[Network
 
 def inbound(headers: Headers, client: Client, request_id: str) -> Headers:
     """The fields that the service sees of a request."""
-    passing = _end_to_end(headers, {*_OURS, *_SAID_OF_CLIENTS})
+    passing = end_to_end(headers, without=_OURS | _SAID_OF_CLIENTS)
     for name, value in (
         ("cf-connecting-ip", client.address),
         ("x-forwarded-for", client.chain),
@@ -91,12 +88,11 @@ def outbound(headers: Headers) -> list[tuple[bytes, bytes]]:
     Raises:
         ValueError: a value holds what no header can.
     """
-    fields: list[tuple[bytes, bytes]] = []
-    for name, value in _end_to_end(headers, _WRITTEN_BY_THE_SERVER).dump():
+    passing = end_to_end(headers, without=_WRITTEN_BY_THE_SERVER)
+    for name, value in passing.dump():
         if _UNSENDABLE.search(value):
             raise ValueError(f"The value of header {name!r} holds a control character.")
-        fields.append((name.encode(), _encoded(value)))
-    return fields
+    return as_bytes(passing)
 
 
 def read_fields(raw: RawFields) -> Headers:
@@ -106,19 +102,6 @@ def read_fields(raw: RawFields) -> Headers:
         ValueError: one is not legal, or there are too many.
     """
     return Headers([(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw])
-
-
-def _end_to_end(headers: Headers, without: Any) -> Headers:
-    named = {name.strip().lower() for name in headers.get("connection", "").split(",")}
-    dropped = _HOP_BY_HOP | named | without
-    return Headers([(name, value) for name, value in headers.dump() if name not in dropped])
-
-
-def _encoded(value: str) -> bytes:
-    try:
-        return value.encode("latin-1")
-    except UnicodeEncodeError:
-        return value.encode()
 
 
 def _is_within(address: str, networks: Sequence[Network]) -> bool:
