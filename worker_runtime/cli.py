@@ -13,10 +13,12 @@ from typing import Any
 from broker.embedded import EmbeddedBroker
 from broker.errors import BrokerUnavailable, ConfigurationError, RpcError
 from broker.link import Address
+from client.gateway.server import read_listen
 from worker_runtime.assets.front import front_of
 from worker_runtime.config import ServiceConfig, Settings, load, plan
 from worker_runtime.d1 import cli as d1
 from worker_runtime.exits import CHILD, Exit, say
+from worker_runtime.gateway import PoolGateway
 from worker_runtime.pool import run_worker
 from worker_runtime.service import Service, load_object, load_service
 from worker_runtime.supervisor import supervise
@@ -58,15 +60,22 @@ def _run(given: argparse.Namespace, arguments: list[str]) -> int:
     if given.embedded:
         with EmbeddedBroker() as broker:
             say(f"embedded broker ({broker.kind}) at {broker.url}")
-            return _serve(plan_, broker.url, arguments)
-    return _serve(plan_, _url(given), arguments)
+            return _serve(plan_, broker.url, arguments, given)
+    return _serve(plan_, _url(given), arguments, given)
 
 
-def _serve(plan_: Plan, url: str, arguments: list[str]) -> int:
+def _serve(plan_: Plan, url: str, arguments: list[str], given: argparse.Namespace) -> int:
     address = Address.parse(url)
+    gateway = _gateway(plan_, url, given)
     if plan_.settings.processes > 1 and CHILD not in os.environ:
         return supervise(plan_.settings, [*_without_embedded(arguments), "--broker", url])
-    return run_worker(plan_, address)
+    return run_worker(plan_, address, gateway)
+
+
+def _gateway(plan_: Plan, url: str, given: argparse.Namespace) -> PoolGateway | None:
+    if given.http is None:
+        return None
+    return PoolGateway(plan_, url, read_listen(given.http), shared=CHILD in os.environ)
 
 
 def _without_embedded(arguments: list[str]) -> list[str]:
@@ -173,6 +182,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--env", metavar="NAME", help="the environment of the configuration to use")
     parser.add_argument("--var", action="append", default=[], metavar="KEY=VALUE", help="set a variable of env")
     parser.add_argument("--check", action="store_true", help="validate, print the plan and exit")
+    parser.add_argument("--http", metavar="HOST:PORT", help="serve the first service over HTTP too, for development")
     parser.add_argument("--verbose", "-v", action="store_true", help="log what happens")
     for flag in Settings.flags():
         switch = flag.default.lower() in ("false", "true", "off", "on", "no", "yes")

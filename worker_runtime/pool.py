@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from broker.link import Address
 from worker_runtime.exits import CHILD, Exit, say
+from worker_runtime.gateway import PoolGateway
 from worker_runtime.worker import Plan, Worker
 
 LAST_SECONDS: Final = 1.0
@@ -21,8 +22,8 @@ LAST_SECONDS: Final = 1.0
 _log = logging.getLogger("callyard.worker")
 
 
-def run_worker(plan: Plan, address: Address) -> int:
-    """Serve *plan* until a signal and return the exit code.
+def run_worker(plan: Plan, address: Address, gateway: PoolGateway | None = None) -> int:
+    """Serve *plan*, and HTTP by *gateway*, until a signal and return the exit code.
 
     The first SIGTERM or SIGINT drains; the second, or the end of the grace period, abandons what
     is left to other workers.
@@ -35,10 +36,10 @@ def run_worker(plan: Plan, address: Address) -> int:
         import uvloop
 
         run = uvloop.run
-    return run(_serve(plan, address))
+    return run(_serve(plan, address, gateway))
 
 
-async def _serve(plan: Plan, address: Address) -> int:
+async def _serve(plan: Plan, address: Address, gateway: PoolGateway | None) -> int:
     signals = _signals()
     worker = Worker(plan, address)
     starting = asyncio.create_task(worker.start())
@@ -49,7 +50,8 @@ async def _serve(plan: Plan, address: Address) -> int:
         await asyncio.wait([starting])
         return Exit.DRAINED
     starting.result()
-    say(ready_line(plan, address))
+    url = await _start_gateway(worker, gateway)
+    say(ready_line(plan, address) + (f" http={url}" if url else ""))
     failed = asyncio.create_task(worker.failed())
     orphaned = asyncio.create_task(_parent_gone())
     await asyncio.wait([stop, failed, orphaned], return_when=asyncio.FIRST_COMPLETED)
@@ -59,7 +61,7 @@ async def _serve(plan: Plan, address: Address) -> int:
         await worker.drain(0)
         return Exit.CRASHED
     failed.cancel()
-    code = await _drain(worker, plan.settings.grace, signals)
+    code = await _drain(worker, plan.settings.grace, signals, gateway)
     if code is not Exit.DRAINED:
         _leave_soon(code)
     return code
@@ -106,8 +108,24 @@ def _leave_soon(code: Exit) -> None:
     timer.start()
 
 
-async def _drain(worker: Worker, grace: float, signals: asyncio.Queue[int]) -> Exit:
-    draining = asyncio.create_task(worker.drain(grace))
+async def _start_gateway(worker: Worker, gateway: PoolGateway | None) -> str:
+    try:
+        return await gateway.start() if gateway is not None else ""
+    except BaseException:
+        await worker.drain(0)
+        raise
+
+
+async def _stop(worker: Worker, grace: float, gateway: PoolGateway | None) -> bool:
+    began = asyncio.get_running_loop().time()
+    if gateway is not None:
+        # While the worker still takes calls: requests have theirs answered.
+        await gateway.stop(grace)
+    return await worker.drain(max(0.0, began + grace - asyncio.get_running_loop().time()))
+
+
+async def _drain(worker: Worker, grace: float, signals: asyncio.Queue[int], gateway: PoolGateway | None) -> Exit:
+    draining = asyncio.create_task(_stop(worker, grace, gateway))
     again = asyncio.create_task(signals.get())
     await asyncio.wait([draining, again], return_when=asyncio.FIRST_COMPLETED)
     if not draining.done():

@@ -302,3 +302,37 @@ class TestItsLife:
         response = httpx.get(f"{front.url}/fail")
 
         assert json.loads(response.text)["title"] == "Bad Gateway"
+
+
+class TestBesideAWorker:
+    async def test_a_worker_serves_its_first_service_over_http(self, place):
+        worker = place.workers.start(place.site(), place.probe(), "--http", "127.0.0.1:0")
+        line = worker.line()
+        url = line.rpartition("http=")[2].strip()
+
+        assert line.startswith("ready site#Default")
+        async with httpx.AsyncClient(base_url=url, timeout=20) as web:
+            assert (await web.get("/echo")).json()["url"] == f"{url}/echo"
+            holding = asyncio.create_task(web.get("/hold?gate=beside"))
+            await place.diary.says("held")
+            worker.signal(15)
+            place.open("beside")
+
+            assert (await holding).text == "held"
+        assert worker.ended() == 0
+
+    async def test_processes_of_one_pool_share_the_address(self, place):
+        port = free_port()
+        worker = place.workers.start(place.site(), "--http", f"127.0.0.1:{port}", "--processes", "2")
+        worker.ready(2)
+
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as web:
+            assert {(await web.get("/echo")).status_code for _ in range(5)} == {200}
+        assert worker.terminate() == 0
+
+    def test_an_address_that_cannot_be_had_ends_the_worker(self, place):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            worker = place.workers.start(place.site(), "--http", f"127.0.0.1:{taken.getsockname()[1]}")
+
+            assert worker.ended() == 2
+        assert "Cannot listen" in "".join(worker.errors)
