@@ -147,6 +147,7 @@ def _load_uuid(wire: list[Any]) -> UUID:
 
 def _extension_types() -> tuple[Extension, ...]:
     from broker import failures, http
+    from broker.http.blob import dump_blob, load_blob
 
     return (
         Extension(1, tuple, list, tuple),
@@ -163,6 +164,9 @@ def _extension_types() -> tuple[Extension, ...]:
         Extension(12, http.Headers, http.Headers.dump, http.Headers.load),
         Extension(13, http.Request, http.Request.dump, http.Request.load),
         Extension(14, http.Response, http.Response.dump, http.Response.load),
+        Extension(20, http.Blob, dump_blob, load_blob),
+        Extension(21, http.File, dump_blob, load_blob),
+        Extension(22, http.FormData, http.FormData.dump, http.FormData.load),
     )
 
 

@@ -6,7 +6,7 @@ import os
 import re
 import time
 from collections.abc import Iterable
-from typing import Final, Literal, TypeAlias, cast
+from typing import Any, Final, Literal, TypeAlias, cast
 
 BlobPart: TypeAlias = "str | bytes | bytearray | memoryview | Blob"
 """What a blob is made from; text is encoded as UTF-8."""
@@ -97,6 +97,27 @@ class File(Blob):
 
     def __repr__(self) -> str:
         return f"File(name={self.name!r}, size={self.size}, content_type={self.content_type!r})"
+
+
+def dump_blob(blob: Blob) -> list[Any]:
+    """What stands for a blob on the wire: its bytes and its type; for a file also name and date."""
+    wire: list[Any] = [content_of(blob), blob.content_type]
+    return [*wire, blob.name, blob.last_modified] if isinstance(blob, File) else wire
+
+
+def load_blob(wire: Any) -> Blob:
+    """The blob or file that `dump_blob` gave.
+
+    Raises:
+        TypeError: `wire` is something else.
+    """
+    match wire:
+        case [bytes(content), str(kind)]:
+            return Blob(content, kind)
+        case [bytes(content), str(kind), str(name), int(modified)]:
+            return File(content, name, kind, last_modified=modified)
+        case _:
+            raise TypeError("not a blob")
 
 
 def content_of(blob: Blob) -> bytes:

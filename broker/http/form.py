@@ -44,6 +44,19 @@ class FormData(MutableMapping[str, FormValue]):
         """Remove all fields of that name; it is no mistake when there is none."""
         self._fields = [field for field in self._fields if field[0] != key]
 
+    def dump(self) -> list[Any]:
+        """Every field as `[name, value]`, in order."""
+        return [[name, value] for name, value in self._fields]
+
+    @classmethod
+    def load(cls, wire: Any) -> FormData:
+        """The form that `dump` gave.
+
+        Raises:
+            TypeError: `wire` is something else.
+        """
+        return cls(wire)
+
     def __getitem__(self, key: str) -> FormValue:
         for name, value in self._fields:
             if name == key:

@@ -65,3 +65,7 @@ async def test_a_form_arrives(web):
     response = await web.fetch("http://a.example/form", method="POST", body=FormData({"a": "ü"}))
 
     assert await response.json() == {"a": "ü"}
+
+
+async def test_a_form_is_a_value_like_others(web):
+    assert await web.swap(FormData({"a": "b"})) == FormData({"b": "a"})

@@ -8,7 +8,10 @@ from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
+from client.gateway import Gateway
 from tests.support.gateways import GatewayProcess, answer, free_port, head, raw
 from tests.support.workers import until
 
@@ -106,6 +109,23 @@ class TestRequests:
                 assert (status, fields["content-length"]) == (200, "1234")
             writer.write(b"GET /named HTTP/1.1\r\nHost: h\r\n\r\n")
             assert await answer(reader) == (200, b"named /named")
+
+    async def test_a_service_fetches_from_another_site(self, web, front):
+        response = await web.post("/proxy", params={"url": f"{front.url}/back"}, content=b"there and back")
+
+        assert response.content == b"there and back"
+        assert (await web.get("/proxy", params={"url": f"http://127.0.0.1:{free_port()}/"})).status_code == 502
+
+
+class TestMounted:
+    async def test_it_is_mounted_in_another_application(self, site):
+        async with site.connect() as services:
+            gateway = Gateway(services, routes={"/": "site", "/named": "site#Named"})
+            transport = httpx.ASGITransport(Starlette(routes=[Mount("/api", gateway)]))
+            async with httpx.AsyncClient(transport=transport, base_url="http://h", timeout=20) as web:
+                assert (await web.get("/api/echo")).status_code == 502  # it asks for a page /api/echo
+                assert (await web.get("/api/named/x")).text == "named /api/named/x"
+                assert (await web.get("/named")).status_code == 404
 
 
 class TestRefusals:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from broker.codec import DEEPEST, decode, encode, pack, unpack
 from broker.errors import DataCloneError, PayloadTooLarge, ProtocolError
-from broker.http import Headers, Request, Response
+from broker.http import Blob, File, FormData, Headers, Request, Response
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 OFFSETS = st.integers(-86_399, 86_399).map(lambda seconds: dt.timezone(dt.timedelta(seconds=seconds)))
@@ -80,6 +80,7 @@ GOLDEN = {
     "timedelta": (dt.timedelta(1, 2, 3), "94c70008010203"),
     "Decimal": (Decimal("1.50"), "92c70009a4312e3530"),
     "UUID": (UUID(int=1), "92c7000ac410" + "00" * 15 + "01"),
+    "form": (FormData({"a": "b"}), "92c7001692a161a162"),
     "arguments": (((1, 2), {}), "93c7000193c70001010280"),
 }
 
@@ -334,6 +335,22 @@ def test_a_long_list_is_no_attack():
     value = list(range(200_000))
 
     assert there_and_back(value) == value
+
+
+async def test_blobs_files_and_forms_arrive():
+    form = FormData([("a", "1"), ("f", File(b"\0", "x.bin", "a/b", last_modified=5)), ("a", "2")])
+    blob, file, arrived = decode(encode([Blob("ü", "text/css"), form["f"], form]))
+
+    assert (type(blob), await blob.text(), blob.content_type) == (Blob, "ü", "text/css")
+    assert (type(file), file.name, file.last_modified, await file.bytes()) == (File, "x.bin", 5, b"\0")
+    assert [name for name, _ in arrived.items()] == ["a", "f", "a"]
+    assert (arrived["a"], arrived["f"].content_type) == ("1", "a/b")
+
+
+@pytest.mark.parametrize("wire", ["91c70014", "93c70014c4016101", "92c7001601", "92c7001692a16101", "92c70015c40161"])
+def test_what_is_no_blob_or_form_is_not_read_as_one(wire):
+    with pytest.raises(ProtocolError):
+        decode(bytes.fromhex(wire))
 
 
 async def test_http_values_arrive():

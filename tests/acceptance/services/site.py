@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from workers import Response, WorkerEntrypoint
+from workers import FormData, Response, WorkerEntrypoint, fetch
 
 
 class Default(WorkerEntrypoint):
@@ -46,6 +46,9 @@ class Default(WorkerEntrypoint):
         form = await request.form_data()
         return Response.json({name: value if isinstance(value, str) else value.name for name, value in form.items()})
 
+    async def _proxy(self, request, query):
+        return await fetch(query["url"], method=request.method, body=await request.bytes() or None)
+
     async def _redirect(self, request, query):
         return Response.redirect("http://elsewhere.example/", 302)
 
@@ -59,6 +62,9 @@ class Default(WorkerEntrypoint):
     async def _loop(self, request, query):
         await asyncio.sleep(0.1)
         return Response.redirect(request.url)
+
+    async def swap(self, form: FormData) -> FormData:
+        return FormData([(str(value), name) for name, value in form.items()])
 
     def _write(self, line):
         with Path(self.env.DIARY).open("a", encoding="utf-8") as diary:

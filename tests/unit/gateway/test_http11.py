@@ -1,0 +1,69 @@
+"""What uvicorn leaves open: heads that never end."""
+
+import asyncio
+
+import pytest
+
+from client.gateway import http11
+from client.gateway.http11 import make_server
+from client.gateway.server import Listen, _bind
+
+
+async def hello(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+@pytest.fixture
+async def port(monkeypatch):
+    monkeypatch.setattr(http11, "HEAD_SECONDS", 0.2)
+    server = make_server(hello, most_head=2000)
+    bound = _bind(Listen("127.0.0.1", 0), shared=False)
+    serving = asyncio.create_task(server.serve([bound]))
+    await server.ready.wait()
+    yield bound.getsockname()[1]
+    server.should_exit = True
+    await serving
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: h\r\n"])
+async def test_a_head_that_does_not_end_is_cut_off(port, sent):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(sent)
+
+    async with asyncio.timeout(5):
+        assert await reader.read() == b""
+    writer.close()
+
+
+async def test_a_second_head_that_does_not_end_is_cut_off(port):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+    await reader.readuntil(b"ok")
+    writer.write(b"GET")
+
+    async with asyncio.timeout(5):
+        assert await reader.read() == b""
+    writer.close()
+
+
+async def test_a_head_that_trickles_in_is_cut_off_all_the_same(port):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET / HTTP/1.1\r\n")
+    cut = asyncio.create_task(reader.read())
+    for number in range(100):
+        writer.write(f"X{number}: y\r\n".encode())
+        if (await asyncio.wait([cut], timeout=0.01))[0]:
+            break
+
+    assert await cut == b""
+    writer.close()
+
+
+async def test_a_head_without_end_is_refused_when_it_is_too_long(port):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: h\r\nX: " + b"y" * 30_000)
+
+    async with asyncio.timeout(5):
+        assert (await reader.read()).startswith(b"HTTP/1.1 400")
+    writer.close()
