@@ -70,7 +70,11 @@ def identify(headers: Headers, peer: str, scheme: str, trusted: Sequence[Network
 
 def inbound(headers: Headers, client: Client, request_id: str) -> Headers:
     """The fields that the service sees of a request."""
-    passing = end_to_end(headers, without=_OURS | _SAID_OF_CLIENTS)
+    chunked = frozenset({"content-length"}) if "transfer-encoding" in headers else frozenset[str]()
+    passing = end_to_end(headers, without=_OURS | _SAID_OF_CLIENTS | chunked)
+    if len(cookies := passing.get_all("cookie")) > 1:
+        # HTTP/2 sends them apart; they are the one field that a comma does not join.
+        passing["cookie"] = "; ".join(cookies)
     for name, value in (
         ("cf-connecting-ip", client.address),
         ("x-forwarded-for", client.chain),

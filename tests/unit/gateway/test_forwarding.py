@@ -34,6 +34,15 @@ class TestRequests:
         assert not {"connection", "x-own", "te", "upgrade"} & set(passed)
         assert passed["accept"] == "a"
 
+    def test_cookies_that_came_apart_are_joined_as_cookies_are(self):
+        assert inbound(Headers([("cookie", "a=1"), ("cookie", "b=2")]), SELF, "id")["cookie"] == "a=1; b=2"
+
+    def test_the_length_of_a_body_is_not_said_twice(self):
+        both = Headers({"Content-Length": "5", "Transfer-Encoding": "chunked"})
+
+        assert "content-length" not in inbound(both, SELF, "id")
+        assert inbound(Headers({"Content-Length": "5"}), SELF, "id")["content-length"] == "5"
+
     def test_what_a_stranger_says_of_itself_is_replaced(self):
         headers = Headers({
             "CF-Connecting-IP": "6.6.6.6", "X-Forwarded-For": "6.6.6.6", "X-Forwarded-Proto": "https",
