@@ -164,9 +164,9 @@ def _extension_types() -> tuple[Extension, ...]:
         Extension(12, http.Headers, http.Headers.dump, http.Headers.load),
         Extension(13, http.Request, http.Request.dump, http.Request.load),
         Extension(14, http.Response, http.Response.dump, http.Response.load),
-        Extension(20, http.Blob, dump_blob, load_blob),
-        Extension(21, http.File, dump_blob, load_blob),
-        Extension(22, http.FormData, http.FormData.dump, http.FormData.load),
+        Extension(21, http.Blob, dump_blob, load_blob),
+        Extension(22, http.File, dump_blob, load_blob),
+        Extension(23, http.FormData, http.FormData.dump, http.FormData.load),
     )
 
 

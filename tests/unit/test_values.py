@@ -20,6 +20,8 @@ from hypothesis import strategies as st
 from broker.codec import DEEPEST, decode, encode, pack, unpack
 from broker.errors import DataCloneError, PayloadTooLarge, ProtocolError
 from broker.http import Blob, File, FormData, Headers, Request, Response
+from broker.references import CODES
+from broker.values import Extensions
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 OFFSETS = st.integers(-86_399, 86_399).map(lambda seconds: dt.timezone(dt.timedelta(seconds=seconds)))
@@ -80,7 +82,7 @@ GOLDEN = {
     "timedelta": (dt.timedelta(1, 2, 3), "94c70008010203"),
     "Decimal": (Decimal("1.50"), "92c70009a4312e3530"),
     "UUID": (UUID(int=1), "92c7000ac410" + "00" * 15 + "01"),
-    "form": (FormData({"a": "b"}), "92c7001692a161a162"),
+    "form": (FormData({"a": "b"}), "92c7001792a161a162"),
     "arguments": (((1, 2), {}), "93c7000193c70001010280"),
 }
 
@@ -347,10 +349,15 @@ async def test_blobs_files_and_forms_arrive():
     assert (arrived["a"], arrived["f"].content_type) == ("1", "a/b")
 
 
-@pytest.mark.parametrize("wire", ["91c70014", "93c70014c4016101", "92c7001601", "92c7001692a16101", "92c70015c40161"])
+@pytest.mark.parametrize("wire", ["91c70015", "93c70015c4016101", "92c7001701", "92c7001792a16101", "92c70016c40161"])
 def test_what_is_no_blob_or_form_is_not_read_as_one(wire):
     with pytest.raises(ProtocolError):
         decode(bytes.fromhex(wire))
+
+
+def test_no_code_stands_for_two_things():
+    assert CODES.isdisjoint(Extensions().by_code)
+    assert len({extension.code for extension in Extensions().by_type.values()}) == len(Extensions().by_code)
 
 
 async def test_http_values_arrive():
