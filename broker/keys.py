@@ -1,7 +1,7 @@
 """Names of all keys in Redis. `docs/protocol.md` section 2 is the normative list.
 
-The service stands in braces: it is the hash tag that keeps everything one script touches in
-one slot of a Redis Cluster.
+The service (or the namespace, or the queue) stands in braces: it is the hash tag that keeps
+everything one script touches in one slot of a Redis Cluster.
 """
 
 from __future__ import annotations
@@ -85,3 +85,69 @@ class ServiceKeys:
     def control(self) -> str:
         """Pub/sub channel of cancellations; nothing depends on them."""
         return self._key("control")
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceKeys:
+    """The keys of one KV namespace under one prefix. No service can have its hash tag: it holds a colon."""
+
+    prefix: str
+    namespace: str
+
+    def _key(self, part: str) -> str:
+        return f"{self.prefix}:{{kv:{self.namespace}}}:{part}"
+
+    @property
+    def names(self) -> str:
+        """Sorted set of the names, all of one score, so that Redis keeps them in the order of their bytes."""
+        return self._key("names")
+
+    @property
+    def values(self) -> str:
+        """Hash of the values by name."""
+        return self._key("values")
+
+    @property
+    def metadata(self) -> str:
+        """Hash of the metadata by name, for those that have any."""
+        return self._key("metadata")
+
+    @property
+    def expires(self) -> str:
+        """Sorted set of the names that expire, by the millisecond at which they do."""
+        return self._key("expires")
+
+
+@dataclass(frozen=True, slots=True)
+class QueueKeys:
+    """The keys of one queue under one prefix. No service can have its hash tag: it holds a colon."""
+
+    prefix: str
+    queue: str
+
+    def _key(self, *parts: str) -> str:
+        return ":".join((self.prefix, "{queue:" + self.queue + "}", *parts))
+
+    @property
+    def messages(self) -> str:
+        """Stream of the messages that may be delivered."""
+        return self._key("messages")
+
+    @property
+    def delayed(self) -> str:
+        """Sorted set of the messages that may not be delivered yet, by the millisecond from which on they may."""
+        return self._key("delayed")
+
+    @property
+    def dead(self) -> str:
+        """Stream of the messages that failed too often, where no other queue takes those."""
+        return self._key("dead")
+
+    @property
+    def sweep(self) -> str:
+        """Marks that the fleet has just found nothing to take over."""
+        return self._key("sweep")
+
+    def sent(self, token: str) -> str:
+        """Marks that a batch was taken, for the producer that has to send it again."""
+        return self._key("sent", token)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
+from broker.keys import NamespaceKeys, QueueKeys
 from client.caller import Caller
 from client.stub import Stub, bind, live_target
 from worker_runtime.assets.binding import Assets
 from worker_runtime.assets.site import site_of
 from worker_runtime.config import ServiceConfig
 from worker_runtime.d1.holdings import Holdings
+from worker_runtime.kv import KVNamespace
+from worker_runtime.queues import Queue
 
 
 class Env:
@@ -27,7 +31,7 @@ class Env:
         offered = ", ".join(sorted(self)) or "nothing"
         raise AttributeError(
             f"env of {service!r} has no {name!r}; its configuration gives it {offered}. "
-            f"Declare it in [vars], [[services]] or [[d1_databases]], or put it into .dev.vars."
+            f"Declare it in [vars], or as a binding such as [[services]], or put it into .dev.vars."
         )
 
     def __iter__(self) -> Any:
@@ -67,4 +71,17 @@ def build_env(config: ServiceConfig, caller: Caller, holdings: Holdings) -> Env:
     if config.assets is not None and config.assets.binding is not None:
         values[config.assets.binding] = Assets(site_of(config.assets))
     values.update(holdings.bind(config, caller))
+    values.update(_stores(config, caller))
     return Env(config.name, values)
+
+
+def _stores(config: ServiceConfig, caller: Caller) -> Iterator[tuple[str, Any]]:
+    """The KV namespaces and the queues that `env` gives access to."""
+    def now_ms() -> int:
+        return caller.clock.at(asyncio.get_running_loop().time())
+
+    for kv in config.kv_namespaces:
+        yield kv.binding, KVNamespace(caller.commands, NamespaceKeys(caller.prefix, kv.id), now_ms)
+    for producer in config.queue_producers:
+        keys, backlog = QueueKeys(caller.prefix, producer.queue), config.settings.backlog
+        yield producer.binding, Queue(caller.commands, keys, now_ms, producer.delivery_delay, backlog)

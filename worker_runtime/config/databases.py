@@ -2,15 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import cast
-
-from pydantic import ValidationError
 
 from worker_runtime.config import notes
 from worker_runtime.config.environments import Section
-from worker_runtime.config.mistakes import Mistakes, reasons
+from worker_runtime.config.mistakes import Mistakes
 from worker_runtime.config.model import D1Binding
-from worker_runtime.config.tables import as_list, as_table, shown
+from worker_runtime.config.rows import described, rows
+from worker_runtime.config.tables import shown
 
 _KEYS = (
     "binding", "database_name", "database_id", "preview_database_id", "migrations_table", "migrations_dir",
@@ -22,38 +20,14 @@ _FIX = 'Write binding = "NAME", database_name = "name" and database_id = "id".'
 
 def databases(section: Section, directory: Path, mistakes: Mistakes) -> tuple[tuple[D1Binding, ...], list[str]]:
     """Return the databases that are right, and notes; what is wrong is added to `mistakes`."""
-    place, found, said = section.place("d1_databases"), list[D1Binding](), list[str]()
-    given = section.keys.get("d1_databases", [])
-    items = as_list(given)
-    if items is None:
-        mistakes.add(
-            place, f'The field "{place}" should be an array but got {shown(given)}.', "Write [[d1_databases]]."
-        )
-        return (), []
-    for index, item in enumerate(items):
-        key = f"{place}[{index}]"
-        if (row := as_table(item)) is None:
-            mistakes.add(key, f'"d1_databases" bindings should be objects, but got {shown(item)}.', _FIX)
-        elif (database := _database(row, key, mistakes)) is not None:
+    found, said = list[D1Binding](), list[str]()
+    place = section.place("d1_databases")
+    for key, row in rows(section.keys.get("d1_databases"), place, _FIX, mistakes):
+        if (database := described(D1Binding, row, key, _FIX, mistakes)) is not None:
             _check(row, database, key, directory, mistakes)
             found.append(database)
             said += _notes(row, key, database)
     return tuple(found), said
-
-
-def _database(row: Mapping[str, object], key: str, mistakes: Mistakes) -> D1Binding | None:
-    try:
-        return D1Binding.model_validate(row)
-    except ValidationError as error:
-        for field, kind, reason in reasons(error):
-            if kind in ("missing", "string_type"):
-                problem = f'"{key}" bindings should have a string "{field}" field but got {shown(cast("object", row))}.'
-                mistakes.add(key, problem, _FIX)
-            elif kind == "value_error":
-                mistakes.add(f"{key}.{field}", f"{reason}.")
-            else:
-                mistakes.add(f"{key}.{field}", f"{reason} but got {shown(row[field])}.")
-    return None
 
 
 def _check(row: Mapping[str, object], database: D1Binding, key: str, directory: Path, mistakes: Mistakes) -> None:

@@ -1,6 +1,9 @@
 """The keys that a configuration of the original system may have, by what becomes of them here."""
 
-SERVED = frozenset({"name", "main", "vars", "services", "d1_databases", "assets", "secrets", "callyard", "env"})
+SERVED_BINDINGS = frozenset({"services", "assets", "d1_databases", "kv_namespaces", "queues"})
+"""Kinds of bindings that something provides."""
+
+SERVED = frozenset({"name", "main", "vars", "secrets", "callyard", "env"}) | SERVED_BINDINGS
 """Keys that this package reads."""
 
 SILENT = frozenset(
@@ -11,7 +14,7 @@ SILENT = frozenset(
 """Keys that say nothing about how a service behaves here."""
 
 BINDINGS_TO_COME = frozenset(
-    {"kv_namespaces", "r2_buckets", "queues", "durable_objects", "vectorize", "hyperdrive"}
+    {"r2_buckets", "durable_objects", "vectorize", "hyperdrive"}
     | {"workflows", "ai", "ai_search", "browser", "images", "media", "analytics_engine_datasets", "pipelines"}
     | {"dispatch_namespaces", "mtls_certificates", "send_email", "version_metadata", "secrets_store_secrets"}
     | {"ratelimits", "worker_loaders", "vpc_services", "unsafe", "stream", "logfwdr"}
@@ -32,9 +35,9 @@ INHERITED_BINDINGS = frozenset({"assets"})
 """The one kind of binding that an environment takes over from the top level."""
 
 NOT_INHERITED = (
-    frozenset({"vars", "services", "d1_databases", "secrets", "define", "tail_consumers", "streaming_tail_consumers"})
+    frozenset({"vars", "secrets", "define", "tail_consumers", "streaming_tail_consumers"})
     | {"containers", "cloudchamber"}
-    | (BINDINGS_TO_COME - INHERITED_BINDINGS)
+    | ((SERVED_BINDINGS | BINDINGS_TO_COME) - INHERITED_BINDINGS)
 )
 """Keys that an environment must repeat to have them."""
 

@@ -7,9 +7,11 @@ from worker_runtime.config import names
 from worker_runtime.config.assets import assets_config
 from worker_runtime.config.databases import databases
 from worker_runtime.config.environments import Section, select
+from worker_runtime.config.kv import kv_bindings
 from worker_runtime.config.main_file import main_file
 from worker_runtime.config.mistakes import Mistakes
 from worker_runtime.config.model import ServiceConfig, service_name
+from worker_runtime.config.queues import queue_consumers, queue_producers
 from worker_runtime.config.reading import find, read
 from worker_runtime.config.secrets import secrets
 from worker_runtime.config.services import service_bindings
@@ -48,6 +50,9 @@ def load(
     bindings, notes = service_bindings(section, mistakes)
     assets, said = assets_config(section, file.parent, main, mistakes)
     held, remarks = databases(section, file.parent, mistakes)
+    namespaces, kv_notes = kv_bindings(section, mistakes)
+    producers, producer_notes = queue_producers(section, mistakes)
+    consumers, consumer_notes = queue_consumers(section, mistakes)
     private = secrets(section, file.parent, given=given, process_environment=process_environment, mistakes=mistakes)
     # Secrets replace variables of the same name, and the command line replaces both.
     private = {key: value for key, value in private.items() if key not in given}
@@ -65,8 +70,11 @@ def load(
         bindings=bindings,
         assets=assets,
         databases=held,
+        kv_namespaces=namespaces,
+        queue_producers=producers,
+        queue_consumers=consumers,
         settings=settings,
-        notes=(*section.notes, *notes, *said, *remarks),
+        notes=(*section.notes, *notes, *said, *remarks, *kv_notes, *producer_notes, *consumer_notes),
         environment=section.environment,
     )
 

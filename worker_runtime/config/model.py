@@ -13,6 +13,8 @@ from worker_runtime.config.settings import Settings
 
 DEFAULT_ENTRYPOINT = "Default"
 _LONGEST_STEM = 200
+LONGEST_DELAY = 43_200
+"""Seconds that a message of a queue may be held back: twelve hours."""
 _SERVICE_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}", re.ASCII)
 
 
@@ -55,6 +57,15 @@ def file_stem(key: str) -> str:
     """Return what a file is called after `key`, whatever characters that has; two keys never share a name."""
     name = quote(key, safe="", errors="surrogatepass")
     return name if len(name) <= _LONGEST_STEM else hashlib.sha256(name.encode()).hexdigest()
+
+
+def store_name(name: str) -> str:
+    """Return the name of a queue or of a KV namespace.
+
+    Raises:
+        ValueError: It is not 1 to 63 letters, digits, dashes and underscores.
+    """
+    return service_name(name)
 
 
 class ServiceBinding(BaseModel):
@@ -124,6 +135,49 @@ class D1Binding(BaseModel):
         return self.migrations_pattern or f"{self.migrations_dir}/*.sql"
 
 
+class KVBinding(BaseModel):
+    """A binding to a KV namespace; all that name the same `id` see the same entries."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+    binding: Annotated[str, AfterValidator(binding_name)]
+    id: Annotated[str, AfterValidator(store_name)]
+
+
+class QueueProducer(BaseModel):
+    """A binding that puts messages into a queue, each after `delivery_delay` seconds unless it says otherwise."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+    binding: Annotated[str, AfterValidator(binding_name)]
+    queue: Annotated[str, AfterValidator(store_name)]
+    delivery_delay: Annotated[float, Field(ge=0, le=LONGEST_DELAY)] = 0
+
+
+class QueueConsumer(BaseModel):
+    """A queue whose messages the handler `queue` of the default entrypoint gets; times are seconds.
+
+    Attributes:
+        queue: The name of the queue.
+        max_batch_size: Most messages that the handler gets at once.
+        max_batch_timeout: How long a batch waits for more messages.
+        max_retries: How often a message is tried again.
+        dead_letter_queue: The queue that takes what failed too often; the dead-letter stream where None.
+        max_concurrency: Most batches that one process handles at a time.
+        retry_delay: How long a message waits before it is tried again, unless its retry says otherwise.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+    queue: Annotated[str, AfterValidator(store_name)]
+    max_batch_size: Annotated[int, Field(ge=1, le=100)] = 10
+    max_batch_timeout: Annotated[float, Field(ge=0, le=60)] = 5
+    max_retries: Annotated[int, Field(ge=0, le=100)] = 3
+    dead_letter_queue: Annotated[str, AfterValidator(store_name)] | None = None
+    max_concurrency: Annotated[int, Field(ge=1, le=250)] = 10
+    retry_delay: Annotated[float, Field(ge=0, le=LONGEST_DELAY)] = 0
+
+
 class ServiceConfig(BaseModel):
     """One service as its configuration file, the chosen environment, its secrets and the command line describe it.
 
@@ -137,6 +191,9 @@ class ServiceConfig(BaseModel):
         bindings: The services that `env` gives access to.
         assets: The assets, or None.
         databases: The D1 databases that `env` gives access to.
+        kv_namespaces: The KV namespaces that `env` gives access to.
+        queue_producers: The queues that `env` puts messages into.
+        queue_consumers: The queues whose messages the service handles.
         settings: The settings of Callyard.
         notes: What a person should know, though it is no mistake.
         environment: The chosen `[env.NAME]`, or None.
@@ -153,6 +210,9 @@ class ServiceConfig(BaseModel):
     bindings: tuple[ServiceBinding, ...] = ()
     assets: AssetsConfig | None = None
     databases: tuple[D1Binding, ...] = ()
+    kv_namespaces: tuple[KVBinding, ...] = ()
+    queue_producers: tuple[QueueProducer, ...] = ()
+    queue_consumers: tuple[QueueConsumer, ...] = ()
     settings: Settings = Settings()
     notes: tuple[str, ...] = ()
     environment: str | None = None

@@ -16,9 +16,7 @@ _NAMED_BY_KEY = frozenset({"wasm_modules", "text_blobs", "data_blobs"})
 def check_unique(section: Section, variables: Iterable[str], secrets: Iterable[str], mistakes: Mistakes) -> None:
     """Add a mistake for every name that two bindings share, whatever their kinds."""
     places: dict[str, list[str]] = defaultdict(list)
-    for key in sorted(
-        {"services", "d1_databases", *keys.INHERITED_BINDINGS, *keys.BINDINGS_TO_COME} & section.keys.keys()
-    ):
+    for key in sorted((keys.SERVED_BINDINGS | keys.BINDINGS_TO_COME) & section.keys.keys()):
         for name, place in _names(key, section):
             places[name].append(place)
     for name in variables:

@@ -2,8 +2,16 @@
 
 from collections.abc import Iterator
 
-from worker_runtime.config.model import DEFAULT_ENTRYPOINT, AssetsConfig, D1Binding, ServiceBinding, ServiceConfig
+from worker_runtime.config.model import (
+    DEFAULT_ENTRYPOINT,
+    AssetsConfig,
+    D1Binding,
+    QueueConsumer,
+    ServiceBinding,
+    ServiceConfig,
+)
 from worker_runtime.config.tables import shown
+from worker_runtime.config.units import show_duration
 
 
 def plan(config: ServiceConfig) -> list[str]:
@@ -21,10 +29,7 @@ def _lines(config: ServiceConfig) -> Iterator[str]:
     yield f"  main {config.main or 'none: it only has assets'}"
     for binding in config.bindings:
         yield f"  binding {_binding(binding)}"
-    if config.assets is not None:
-        yield f"  assets {_assets(config.assets)}"
-    for database in config.databases:
-        yield f"  database {_database(config, database)}"
+    yield from _stores(config)
     for name, value in config.variables.items():
         yield f"  var {name} = {shown(value)}"
     for name in config.secrets:
@@ -33,6 +38,20 @@ def _lines(config: ServiceConfig) -> Iterator[str]:
         yield f"  setting {name} = {value}"
     for note in config.notes:
         yield f"  note {note}"
+
+
+def _stores(config: ServiceConfig) -> Iterator[str]:
+    if config.assets is not None:
+        yield f"  assets {_assets(config.assets)}"
+    for database in config.databases:
+        yield f"  database {_database(config, database)}"
+    for namespace in config.kv_namespaces:
+        yield f"  binding {namespace.binding} -> KV namespace {namespace.id}"
+    for producer in config.queue_producers:
+        delay = f" after {show_duration(producer.delivery_delay)}" if producer.delivery_delay else ""
+        yield f"  binding {producer.binding} -> queue {producer.queue}{delay}"
+    for consumer in config.queue_consumers:
+        yield f"  queue {_consumer(consumer)}"
 
 
 def _binding(binding: ServiceBinding) -> str:
@@ -54,3 +73,13 @@ def _database(config: ServiceConfig, database: D1Binding) -> str:
     if database.service is not None:
         return f"{database.binding} -> {database.key!r} held by {database.service}#{database.entrypoint}"
     return f"{database.binding} -> {config.database_file(database)} migrations {database.pattern}"
+
+
+def _consumer(consumer: QueueConsumer) -> str:
+    size, retries = consumer.max_batch_size, consumer.max_retries
+    delay = f" after {show_duration(consumer.retry_delay)}" if consumer.retry_delay else ""
+    dead = f"queue {consumer.dead_letter_queue}" if consumer.dead_letter_queue else "the dead letters"
+    return (
+        f"{consumer.queue}: {consumer.max_concurrency} batches of {size} messages at a time, each filled for "
+        f"{show_duration(consumer.max_batch_timeout)}; {retries} retries{delay}, then {dead}"
+    )

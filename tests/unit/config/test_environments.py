@@ -91,9 +91,9 @@ def test_the_name_of_an_environment_is_never_a_path(load_toml):
 
 
 def test_keys_of_an_environment_get_notes_of_their_own(load_toml):
-    notes = load_toml("[env.prod]\nservces = []\nmigrations = []\nkv_namespaces = []", environment="prod").notes
+    notes = load_toml("[env.prod]\nservces = []\nmigrations = []\nr2_buckets = []", environment="prod").notes
     assert notes == (
         "env.prod.migrations: belongs at the top level: ignored",
         'env.prod.servces: unknown key: ignored. Did you mean "services"?',
-        "env.prod.kv_namespaces: not supported yet: ignored",
+        "env.prod.r2_buckets: not supported yet: ignored",
     )

@@ -17,8 +17,6 @@ def test_keys_that_say_nothing_about_behaviour_pass_in_silence(load_toml, text):
 @pytest.mark.parametrize(
     "text",
     [
-        'kv_namespaces = [{ binding = "KV", id = "x" }]',
-        'queues = { producers = [{ binding = "Q", queue = "q" }] }',
         'r2_buckets = [{ binding = "R2", bucket_name = "b" }]',
         'durable_objects = { bindings = [{ name = "DO", class_name = "C" }] }',
     ],

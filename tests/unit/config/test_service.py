@@ -151,7 +151,7 @@ def test_variables_of_the_command_line_replace_those_of_the_file(load_toml):
         ('vars = { X = 1 }\nservices = [{binding="X", service="a"}]', "services[0] and of vars.X"),
         ('d1_databases = [{binding="X"}]\nassets = {directory="public", binding="X"}', "assets and of d1_databases[0]"),
         (
-            'queues = {producers=[{binding="X"}]}\nkv_namespaces = [{binding="X"}]',
+            'queues = {producers=[{binding="X", queue="q"}]}\nkv_namespaces = [{binding="X", id="k"}]',
             "kv_namespaces[0] and of queues.producers[0]",
         ),
         (
