@@ -77,6 +77,7 @@ def build_env(config: ServiceConfig, caller: Caller, holdings: Holdings) -> Env:
 
 def _stores(config: ServiceConfig, caller: Caller) -> Iterator[tuple[str, Any]]:
     """The KV namespaces and the queues that `env` gives access to."""
+
     def now_ms() -> int:
         return caller.clock.at(asyncio.get_running_loop().time())
 

@@ -20,6 +20,7 @@ from worker_runtime.d1 import cli as d1
 from worker_runtime.exits import CHILD, Exit, say
 from worker_runtime.gateway import PoolGateway
 from worker_runtime.pool import run_worker
+from worker_runtime.queues.handler import check_handlers
 from worker_runtime.service import Service, load_object, load_service
 from worker_runtime.supervisor import supervise
 from worker_runtime.worker import Plan
@@ -114,6 +115,7 @@ def load_plan(given: argparse.Namespace) -> Plan:
             raise ConfigurationError(f"Two configurations are called {name!r}: give one of them another name.")
     found = Plan(services)
     _check_entrypoints(found)
+    check_handlers(services)
     return found
 
 

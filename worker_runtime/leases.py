@@ -19,6 +19,7 @@ from broker.errors import RpcError
 from broker.keys import GROUP
 from broker.link import Address, Link, Script
 from worker_runtime.claims import Held
+from worker_runtime.queues.held import HeldMessage
 
 RENEW: Final = Script("renew")
 
@@ -28,6 +29,10 @@ LARGEST_BATCH: Final = 500
 """Most leases renewed in one run of the script."""
 
 _log = logging.getLogger("callyard.worker")
+
+
+Leased = Held | HeldMessage
+"""What has a lease: a call or a message."""
 
 
 class Leases:
@@ -41,8 +46,8 @@ class Leases:
         address: Address,
         consumer: str,
         lease: float,
-        held: Callable[[], Iterable[Held]],
-        lost: Callable[[Held], None],
+        held: Callable[[], Iterable[Leased]],
+        lost: Callable[[Leased], None],
         tick: Callable[[], None],
     ) -> None:
         self._consumer = consumer
@@ -91,10 +96,10 @@ class Leases:
             await self._link.close()
 
     async def _renew_due(self, now: float) -> None:
-        due: dict[str, list[Held]] = defaultdict(list)
+        due: dict[str, list[Leased]] = defaultdict(list)
         for held in self._held():
             if held.held_until >= now > held.claimed + self._lease / 3 and not held.lost:
-                due[held.work.delivery.source.stream].append(held)
+                due[_place(held)[0]].append(held)
         if due:
             link = await self._connected()
             for stream, batch in due.items():
@@ -108,18 +113,25 @@ class Leases:
             self._link = link
         return self._link
 
-    async def _renew(self, link: Link, stream: str, batch: list[Held], now: float) -> None:
+    async def _renew(self, link: Link, stream: str, batch: list[Leased], now: float) -> None:
         arguments: list[str | int | bytes] = [GROUP, self._consumer]
         for held in batch:
-            arguments += held.work.delivery.key
+            arguments += _place(held)[1]
         lost = set(await RENEW.run(link, [stream], arguments))
         for held in batch:
-            if held.work.delivery.entry_id not in lost:
+            if _place(held)[1][0] not in lost:
                 held.claimed = now
             elif self._workers_loop is not None:
                 # Whether it has merely ended meanwhile is known there.
                 self._workers_loop.call_soon_threadsafe(self._check_lost, held)
 
-    def _check_lost(self, held: Held) -> None:
+    def _check_lost(self, held: Leased) -> None:
         if any(held is other for other in self._held()):
             self._lost(held)
+
+
+def _place(held: Leased) -> tuple[str, tuple[bytes, int]]:
+    """The stream and the fence of *held*."""
+    if isinstance(held, HeldMessage):
+        return held.stream, held.key
+    return held.work.delivery.source.stream, held.work.delivery.key

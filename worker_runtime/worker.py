@@ -25,7 +25,9 @@ from worker_runtime.consumer import LONGEST_BLOCK_MS, Consumer
 from worker_runtime.d1.holdings import Holdings
 from worker_runtime.delivery import Source
 from worker_runtime.dispatcher import Dispatcher
-from worker_runtime.leases import Leases
+from worker_runtime.leases import Leased, Leases
+from worker_runtime.queues.consumers import QueueConsumers
+from worker_runtime.queues.held import HeldMessage
 from worker_runtime.service import Service
 from worker_runtime.serving import Serving
 from worker_runtime.sweeper import Sweeper
@@ -62,7 +64,8 @@ class Worker:
     """Serves the services of a plan until it is drained.
 
     Four connections, whatever the load: commands, the blocking read of calls, the channel of
-    cancellations, and the blocking read of replies to its own calls.
+    cancellations, and the blocking read of replies to its own calls. Each queue that it consumes
+    adds one for its blocking read.
     """
 
     def __init__(self, plan: Plan, address: Address) -> None:
@@ -94,10 +97,12 @@ class Worker:
             self._commands, self._reading, self.name, sources, self._dispatcher, self._sweeper.hold_off
         )
         self._consumer.swept = lambda: self._sweeper.waiting
-        claims = self._dispatcher.claims
-        self._watchdog = Watchdog(claims.held)
+        configs = [config.queue_consumers for _, config in plan.services]
+        served = zip(self._servings, configs, strict=True)
+        self._queues = QueueConsumers(self._commands, address, self.name, self._caller.clock, served)
+        self._watchdog = Watchdog(self._dispatcher.claims.held)
         lease = min(config.settings.lease for _, config in plan.services)
-        self._leases = Leases(address, self.name, lease, claims.held, self._dispatcher.lose, self._watchdog.look)
+        self._leases = Leases(address, self.name, lease, self._held, self._lose, self._watchdog.look)
         self._control = Link(address, name=f"callyard-control-{self.name}", resend=False, silence=3600)
         self._control.on_open.append(self._subscribe)
         self._control.on_push = self._controlled
@@ -119,6 +124,7 @@ class Worker:
             await asyncio.gather(self._reading.open(timeout), self._control.open(timeout))
             await self._caller.start()
             await self._consumer.create_groups()
+            await self._queues.open(timeout)
             await self._offer()
         except BaseException:
             await self._disconnect()
@@ -135,6 +141,7 @@ class Worker:
             asyncio.create_task(self._sweeper.run(), name="sweeper"),
             asyncio.create_task(self._keep_offering(), name="offers"),
             asyncio.create_task(self._keep_reading(), name="progress"),
+            *self._queues.start(),
         ]
 
     async def failed(self) -> None:
@@ -156,10 +163,12 @@ class Worker:
             await asyncio.wait([sweeper], timeout=2)
         if self._reader is not None:
             await asyncio.wait([self._reader], timeout=LONGEST_BLOCK_MS / 1000 + 1)
+        await self._queues.stop()
         give_up = asyncio.get_running_loop().time() + grace
-        drained = await self._dispatcher.drain(grace) and await self._let_go(give_up)
+        drained = all(await asyncio.gather(self._dispatcher.drain(grace), self._queues.drain(grace)))
+        drained = drained and await self._let_go(give_up)
         if not drained:
-            await self._dispatcher.abandon()
+            await asyncio.gather(self._dispatcher.abandon(), self._queues.abandon())
             await self._call_sweepers()
         for task in self._tasks:
             task.cancel()
@@ -193,6 +202,15 @@ class Worker:
         except TimeoutError:
             return False
         return True
+
+    def _held(self) -> list[Leased]:
+        return [*self._dispatcher.claims.held(), *self._queues.held()]
+
+    def _lose(self, held: Leased) -> None:
+        if isinstance(held, HeldMessage):
+            self._queues.lose(held)
+        else:
+            self._dispatcher.lose(held)
 
     async def _subscribe(self) -> None:
         for serving in self._servings:
@@ -271,14 +289,15 @@ class Worker:
     async def _retire(self) -> None:
         try:
             async with asyncio.timeout(2):
-                for source in self._sources:
-                    await RETIRE.run(self._commands, [source.stream], [GROUP, FORGOTTEN_MS, self.name])
+                for stream in [*[source.stream for source in self._sources], *self._queues.streams]:
+                    await RETIRE.run(self._commands, [stream], [GROUP, FORGOTTEN_MS, self.name])
                 for serving in self._servings:
                     await self._commands.send("DEL", serving.keys.worker(self.name))
         except (RpcError, TimeoutError) as error:
             _log.info("left without saying goodbye: %s", error)
 
     async def _disconnect(self) -> None:
+        await self._queues.close()
         await close_pool()
         await self._caller.close()
         for link in (self._reading, self._control, self._commands):

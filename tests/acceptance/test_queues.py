@@ -1,0 +1,311 @@
+"""Queues end to end: real workers, a real server, and consumers that die."""
+
+import asyncio
+import signal
+from collections import Counter
+from functools import partial
+
+import msgpack
+import pytest
+
+from client import RemoteError
+from tests.support.workers import service_folder, until
+
+pytestmark = pytest.mark.redis
+
+
+def jobs_folder(place, **consumer):
+    """The folder of the service with these settings of its consumer."""
+    return service_folder(
+        place.folder,
+        "jobs",
+        vars={"DIARY": str(place.diary.path)},
+        kv_namespaces=[{"binding": "CACHE", "id": "cache"}],
+        services=[{"binding": "SELF", "service": "jobs"}],
+        queues={
+            "producers": [{"binding": "JOBS", "queue": "work"}],
+            "consumers": [{"queue": "work", "max_batch_timeout": 0, **consumer}],
+        },
+    )
+
+
+@pytest.fixture
+def jobs(place):
+    return partial(jobs_folder, place)
+
+
+def key(place, part, queue="work"):
+    return f"{place.prefix}:{{queue:{queue}}}:{part}"
+
+
+async def emptied(place, server, queue="work"):
+    """Wait until nothing is left of the queue but its stream and group."""
+
+    def empty():
+        stream = key(place, "messages", queue)
+        pending = server.xpending(stream, "workers")["pending"] if server.exists(stream) else 0
+        return not (server.xlen(stream) or pending or server.zcard(key(place, "delayed", queue)))
+
+    await until(empty, "the queue to be empty")
+
+
+def letters(place, server, queue="work"):
+    return [msgpack.unpackb(fields[b"m"]) for _, fields in server.xrange(key(place, "dead", queue))]
+
+
+async def test_what_is_sent_is_handled_once_and_leaves_nothing_behind(place, server, jobs):
+    worker = place.workers.serve(jobs())
+    async with place.connect() as services:
+        await services.jobs.send({"n": 1})
+        await services.jobs.send("text", content_type="text")
+        await services.jobs.send(b"bytes", contentType="bytes")
+        await services.jobs.send((1, {2}), contentType="v8")
+        for line in ("work {'n': 1} 1", "work text 1", "work b'bytes' 1", "work (1, {2}) 1"):
+            await place.diary.says(line)
+        await emptied(place, server)
+        assert len([line for line in place.diary.lines if line.startswith("work")]) == 4
+        with pytest.raises(TypeError, match='contentType="v8"'):
+            await services.jobs.send({1, 2})
+        with pytest.raises(ValueError, match="message length of 128001 bytes exceeds limit of 128000"):
+            await services.jobs.send(bytes(128_001), contentType="bytes")
+    marks = list(server.scan_iter(f"{place.prefix}:*:sent:*"))
+    assert len(marks) == 4
+    assert all(0 < server.pttl(mark) <= 60_000 for mark in marks)
+    assert worker.terminate() == 0
+    assert server.xinfo_consumers(key(place, "messages"), "workers") == []
+
+
+async def test_messages_come_in_batches_of_the_size_asked_for_or_after_the_timeout(place, server, jobs):
+    place.workers.serve(jobs(max_batch_size=4, max_batch_timeout=0.3))
+    async with place.connect() as services:
+        await services.jobs.send_all([str(number) for number in range(10)])
+        await place.diary.says("batch of 4", times=2)
+        await place.diary.says("batch of 2")
+    await emptied(place, server)
+
+
+async def test_a_failing_batch_is_tried_again_but_for_what_was_acknowledged(place, server, jobs):
+    place.workers.serve(jobs(max_retries=1, max_batch_timeout=0.2))
+    async with place.connect() as services:
+        await services.jobs.send_all(["ack", "fail on purpose"])
+        await until(lambda: server.xlen(key(place, "dead")) == 1, "the dead letter")
+    await emptied(place, server)
+    assert Counter(line for line in place.diary.lines if line.startswith("work")) == {
+        "work ack 1": 1, "work fail on purpose 1": 1, "work fail on purpose 2": 1,
+    }  # fmt: skip
+    [[version, reason, detail, *_]] = letters(place, server)
+    assert (version, reason, detail) == (1, "failed", "it was tried 2 times")
+
+
+async def test_explicit_retries_wait_for_their_delay_and_count(place, server, jobs):
+    place.workers.serve(jobs(retry_delay=0.1))
+    async with place.connect() as services:
+        await services.jobs.send("retry 0.2")
+        await services.jobs.send("retry-all")
+        await place.diary.says("work retry 0.2 3")
+        await place.diary.says("work retry-all 2")
+    await emptied(place, server)
+    assert letters(place, server) == []
+
+
+async def test_what_failed_too_often_goes_to_the_dead_letter_queue(place, server, jobs):
+    folder = jobs(max_retries=0, dead_letter_queue="failed")
+    place.workers.serve(folder)
+    other = service_folder(
+        place.folder, "jobs", name="undertaker", vars={"DIARY": str(place.diary.path)},
+        queues={"consumers": [{"queue": "failed", "max_batch_timeout": 0, "max_retries": 1}]},
+    )  # fmt: skip
+    async with place.connect() as services:
+        await services.jobs.send("fail once")
+        await until(lambda: server.xlen(key(place, "messages", "failed")) == 1, "the message in the other queue")
+        place.workers.serve(other)
+        await place.diary.says("failed fail once 2")
+        await until(lambda: server.xlen(key(place, "dead", "failed")) == 1, "the dead letter of that queue")
+    assert place.diary.lines == ["work fail once 1", "failed fail once 1", "failed fail once 2"]
+    assert server.xlen(key(place, "dead")) == 0
+    await emptied(place, server)
+    await emptied(place, server, "failed")
+
+
+async def test_failed_background_task_has_the_batch_tried_again(place, server, jobs):
+    place.workers.serve(jobs())
+    async with place.connect() as services:
+        await services.jobs.send("background gate")
+        await place.diary.says("work background gate 1")
+        place.open("gate")
+        await place.diary.says("work background gate 2")
+    await emptied(place, server)
+
+
+async def test_handler_calls_other_services(place, jobs):
+    place.workers.serve(jobs())
+    async with place.connect() as services:
+        await services.jobs.send("call hello")
+        await place.diary.says("answer hello")
+
+
+PLAIN = """
+import threading
+from pathlib import Path
+
+from workers import WorkerEntrypoint, env
+
+
+class Default(WorkerEntrypoint):
+    def queue(self, batch):
+        [message] = batch.messages
+        Path(env.DIARY).write_text(f"{message.body} {threading.current_thread().name.rpartition('_')[0]}\\n")
+
+    def send(self):
+        return 1
+"""
+
+
+async def test_plain_handler_with_the_batch_alone_runs_in_a_thread(place, server, jobs):
+    folder = jobs()
+    (folder / "jobs.py").write_text(PLAIN, encoding="utf-8")
+    place.workers.serve(folder)
+    server.xadd(key(place, "messages"), {"m": msgpack.packb([1, "id", 0, 0, "text", b"x"])})
+    await place.diary.says("x callyard-queue")
+    await emptied(place, server)
+
+
+async def test_delayed_message_is_not_delivered_before_its_time(place, server, jobs):
+    place.workers.serve(jobs())
+    async with place.connect() as services:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        await services.jobs.send("later", delaySeconds=0.5)
+        assert server.zcard(key(place, "delayed")) == 1
+        await services.jobs.send("now")
+        await place.diary.says("work later 1")
+        assert 0.5 <= loop.time() - begun < 2.5
+    assert place.diary.lines == ["work now 1", "work later 1"]
+
+
+async def test_messages_wait_for_a_consumer(place, server, jobs):
+    folder = jobs()
+    worker = place.workers.serve(folder)
+    async with place.connect() as services:
+        await services.jobs.send("hold gate")
+        await place.diary.says("work hold gate 1")
+        worker.signal(signal.SIGTERM)
+        place.open("gate")
+        assert worker.ended() == 0
+    server.xadd(key(place, "messages"), {"m": msgpack.packb([1, "id", 0, 0, "json", b'"found"'])})
+    place.workers.serve(folder)
+    await place.diary.says("work found 1")
+    await emptied(place, server)
+    assert place.diary.lines.count("passed gate") == 1
+
+
+async def test_messages_of_a_killed_consumer_are_handled_by_another_after_one_lease(place, server, jobs):
+    folder = jobs(max_batch_size=5, max_batch_timeout=0.1)
+    victim = place.workers.serve(folder)
+    async with place.connect() as services:
+        await services.jobs.send_all(["hold gate", "b", "c"])
+        await place.diary.says("batch of 3")
+        victim.signal(signal.SIGKILL)
+        place.workers.serve(folder)
+        place.open("gate")
+        for line in ("work hold gate 2", "work b 2", "work c 2"):
+            await place.diary.says(line)
+    await emptied(place, server)
+    assert letters(place, server) == []
+    assert place.diary.lines.count("passed gate") == 1
+
+
+async def test_living_consumer_keeps_its_messages_for_many_leases(place, server, jobs):
+    folder = jobs()
+    for _ in range(2):
+        place.workers.serve(folder, lease="300ms")
+    async with place.connect() as services:
+        await services.jobs.send("hold gate")
+        await place.diary.says("work hold gate 1")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.5):
+                await place.diary.says("work hold gate 2")
+        place.open("gate")
+        await place.diary.says("passed gate")
+    await emptied(place, server)
+
+
+async def test_message_that_kills_its_consumers_dies_alone(place, server, jobs):
+    pool = place.workers.start(jobs(max_retries=2, max_batch_timeout=0.1), "--processes", "2", lease="500ms")
+    pool.ready(2)
+    async with place.connect() as services:
+        await services.jobs.send_all(["a", "kill", "b"])
+        await until(lambda: server.xlen(key(place, "dead")) == 1, "the dead letter")
+    await emptied(place, server)
+    [[_, reason, detail, *_]] = letters(place, server)
+    assert (reason, detail) == ("abandoned", "it was tried 3 times, the last of which lost its worker")
+    assert sum(line.startswith("work kill") for line in place.diary.lines) == 3
+
+
+async def test_consumer_past_its_grace_period_gives_its_messages_back(place, server, jobs):
+    folder = jobs()
+    first = place.workers.start(folder, "--grace", "100ms")
+    first.ready()
+    async with place.connect() as services:
+        await services.jobs.send("hold gate")
+        await place.diary.says("work hold gate 1")
+        assert first.terminate() == 4
+        place.workers.serve(folder, lease="1h")
+        place.open("gate")
+        await place.diary.says("passed gate")
+    assert "work hold gate 2" in place.diary.lines
+    await emptied(place, server)
+
+
+async def test_rolling_restarts_lose_and_double_nothing(place, server, jobs):
+    folder = jobs(max_batch_size=7, max_batch_timeout=0.05, max_concurrency=2)
+    workers = [place.workers.serve(folder) for _ in range(2)]
+    expected = [f"job-{number}" for number in range(400)]
+    async with place.connect() as services:
+        for start in range(0, 400, 50):
+            await services.jobs.send_all(expected[start : start + 50])
+            if start in (100, 200):
+                replacement = place.workers.start(folder)
+                assert await asyncio.to_thread(workers.pop(0).terminate) == 0
+                await asyncio.to_thread(replacement.ready)
+                workers.append(replacement)
+        await emptied(place, server)
+    handled = Counter(line for line in place.diary.lines if line.startswith("work"))
+    assert handled == {f"work {name} 1": 1 for name in expected}
+
+
+async def test_full_queue_refuses_at_once(place, server, jobs):
+    worker = place.workers.start(jobs(), "--backlog", "3")
+    worker.ready()
+    async with place.connect() as services:
+        await services.jobs.send_all(["later"] * 3, delaySeconds=60)
+        with pytest.raises(RemoteError, match="Queue work is overloaded: it holds 3 messages") as refused:
+            await services.jobs.send("one more")
+        assert refused.value.name == "Overloaded"
+    assert server.zcard(key(place, "delayed")) == 3
+
+
+async def test_hostile_entries_become_dead_letters_and_the_rest_goes_on(place, server, jobs):
+    place.workers.serve(jobs())
+    stream = key(place, "messages")
+    for value in (b"garbage", msgpack.packb([9, "x"]), msgpack.packb([1, "id", 0, 0, "json", b"{"]), b"\xc1"):
+        server.xadd(stream, {"m": value})
+    server.xadd(stream, {"other": "field"})
+    async with place.connect() as services:
+        await services.jobs.send("good")
+        await place.diary.says("work good 1")
+    await emptied(place, server)
+    assert [letter[1] for letter in letters(place, server)] == ["undecodable"] * 5
+
+
+async def test_messages_sent_while_redis_restarts_arrive(lasting):
+    place, redis = lasting
+    place.workers.serve(jobs_folder(place), lease="2s")
+    async with place.connect() as services:
+        await services.jobs.send("before")
+        redis.crash()
+        sending = asyncio.ensure_future(services.jobs.send("during"))
+        redis.start()
+        await sending
+        await place.diary.says("work before 1")
+        await place.diary.says("work during 1")

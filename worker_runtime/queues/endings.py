@@ -1,0 +1,101 @@
+"""How a message leaves this process: handled, tried again, dead-lettered or given back."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from broker.codec import pack
+from broker.keys import GROUP, QueueKeys
+from broker.link import Link, Script
+from worker_runtime.queues.held import HeldMessage, Key
+from worker_runtime.queues.message import pack_message
+from worker_runtime.queues.queue import put
+from worker_runtime.queues.verdicts import Fate, Outcome
+
+SETTLE: Final = Script("queue_settle")
+RELEASE: Final = Script("release")
+
+MOST_DEAD_LETTERS: Final = 10_000
+_NO_LIMIT: Final = 1 << 52
+
+_log = logging.getLogger("callyard.worker")
+
+
+class QueueEndings:
+    """Every way is one fenced step in Redis. Only the way into another queue is two: first there, then away from here.
+
+    What is between the two when a worker dies is sent there again, and taken once within a minute.
+    """
+
+    def __init__(self, link: Link, consumer: str, keys: QueueKeys, dead_letter_queue: str | None) -> None:
+        self._link = link
+        self._consumer = consumer
+        self._keys = keys
+        self._heir = None if dead_letter_queue is None else QueueKeys(keys.prefix, dead_letter_queue)
+
+    async def settle(self, ended: Iterable[tuple[HeldMessage, Outcome]], *, abandoned: bool = False) -> list[bytes]:
+        """Do with each message what has become of it; the entry IDs of those that are another worker's now.
+
+        *abandoned* says that what is dead cost its workers, for whoever reads the dead letters.
+
+        Raises:
+            RpcError: Redis refused it; what was not settled stays pending.
+        """
+        arguments: list[str | int | bytes] = [GROUP, self._consumer, MOST_DEAD_LETTERS]
+        for held, outcome in ended:
+            arguments += [*held.key, *await self._parts(held, outcome, abandoned=abandoned)]
+        return await self._run(arguments)
+
+    async def bury_unread(self, key: Key, value: bytes, why: str) -> None:
+        """Dead-letter an entry that is no message.
+
+        Raises:
+            RpcError: Redis refused it; the entry stays pending.
+        """
+        letter = self._letter("undecodable", why, key, key[1], value)
+        await self._run([GROUP, self._consumer, MOST_DEAD_LETTERS, *key, int(Fate.DEAD), letter, 0])
+
+    async def release(self, messages: Sequence[tuple[HeldMessage, bool]]) -> None:
+        """Give *messages* back, each with whether its delivery counts, so that any worker may have them at once.
+
+        Raises:
+            RpcError: Redis refused it; their leases end by themselves.
+        """
+        arguments: list[str | int | bytes] = [GROUP, self._consumer]
+        for held, begun in messages:
+            arguments += [*held.key, int(begun)]
+        if messages:
+            await RELEASE.run(self._link, [self._keys.messages, self._keys.sweep], arguments)
+
+    async def _parts(self, held: HeldMessage, outcome: Outcome, *, abandoned: bool) -> tuple[int, bytes, int]:
+        if outcome.fate is Fate.DONE:
+            return int(Fate.DONE), b"", 0
+        if outcome.fate is Fate.AGAIN:
+            again = held.message._replace(failed=held.attempts)
+            return int(Fate.AGAIN), pack_message(again), int(outcome.delay * 1000)
+        return await self._dead(held, abandoned=abandoned)
+
+    async def _dead(self, held: HeldMessage, *, abandoned: bool) -> tuple[int, bytes, int]:
+        if abandoned:
+            reason, tried = "abandoned", held.attempts - 1
+            detail = f"it was tried {tried} times, the last of which lost its worker"
+        else:
+            reason, tried = "failed", held.attempts
+            detail = f"it was tried {tried} times"
+        _log.error("dead letter: queue %s, message %s: %s", self._keys.queue, held.message.id, detail)
+        if self._heir is None:
+            return int(Fate.DEAD), self._letter(reason, detail, held.key, tried, held.value), 0
+        # By its entry, not its ID: a message may come this way again.
+        token = f"{self._keys.queue}:{held.key[0].decode()}"
+        message = held.message._replace(failed=0)
+        await put(self._link, self._heir, [(message, 0)], token=token, most=_NO_LIMIT)
+        return int(Fate.DONE), b"", 0
+
+    def _letter(self, reason: str, detail: str, key: Key, tried: int, value: bytes) -> bytes:
+        extras: dict[str, str] = {}
+        return pack([1, reason, detail, "queue", key[0], tried, value, extras])
+
+    async def _run(self, arguments: Sequence[str | int | bytes]) -> list[bytes]:
+        return await SETTLE.run(self._link, [self._keys.messages, self._keys.delayed, self._keys.dead], arguments)
