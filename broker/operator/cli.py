@@ -10,19 +10,20 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
-from broker.errors import BrokerUnavailable, ConfigurationError, RpcError
-from broker.keys import ServiceKeys
+from broker.errors import BrokerUnavailable, ConfigurationError, ProtocolError, RpcError
+from broker.keys import QueueKeys, ServiceKeys
 from broker.link import Address, Link
 from broker.names import check_service
 from broker.operator.checks import examine
 from broker.operator.facts import collect
-from broker.operator.letters import Letter, drop, read_letters, replay, revived
+from broker.operator.letters import Letter, drop, read_letters, replay, replay_message, revived
 from broker.operator.shown import line, page, plain
 
 DONE, FOUND, USAGE, NO_REDIS = range(4)
 
 _DEFAULT_URL: Final = "redis://localhost:6379"
 _CONNECT_SECONDS: Final = 5.0
+_QUEUE: Final = "queue:"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,6 +67,9 @@ async def _doctor(link: Link, given: argparse.Namespace) -> int:
     for finding in findings:
         _say(f"{finding.level}: {finding.what}\n  {finding.fix}")
     for service in facts.services:
+        if service.name.startswith(_QUEUE):
+            _say(f"{service.name}: {service.messages} messages, {service.dead} dead letters")
+            continue
         waiting = sum(stream.length for stream in service.streams)
         _say(f"{service.name}: {service.workers} workers, {waiting} calls, {service.dead} dead letters")
     if facts.refused is None:
@@ -99,6 +103,8 @@ async def _show(link: Link, given: argparse.Namespace) -> int:
 async def _replay(link: Link, given: argparse.Namespace) -> int:
     keys = _keys(given)
     letters, missing = _named(await read_letters(link, keys), given)
+    if isinstance(keys, QueueKeys):
+        return await _replay_messages(link, keys, letters, missing)
     edited = _edited(given.args)
     seconds, microseconds = await link.send("TIME")
     deadline = int(seconds) * 1000 + int(microseconds) // 1000 + int(given.timeout * 1000)
@@ -116,6 +122,20 @@ async def _replay(link: Link, given: argparse.Namespace) -> int:
     return _missing(missing)
 
 
+async def _replay_messages(link: Link, keys: QueueKeys, letters: list[Letter], missing: list[str]) -> int:
+    for letter in letters:
+        try:
+            message = await replay_message(link, keys, letter)
+        except ProtocolError as error:
+            sys.stderr.write(f"error: {letter.id}: {error.message}\n")
+            message = None
+        if message is None:
+            missing.append(letter.id)
+        else:
+            _say(f"{letter.id} replayed as message {message} of {keys.queue}")
+    return _missing(missing)
+
+
 async def _drop(link: Link, given: argparse.Namespace) -> int:
     keys = _keys(given)
     letters, missing = _named(await read_letters(link, keys), given)
@@ -127,7 +147,10 @@ async def _drop(link: Link, given: argparse.Namespace) -> int:
     return _missing(missing)
 
 
-def _keys(given: argparse.Namespace) -> ServiceKeys:
+def _keys(given: argparse.Namespace) -> ServiceKeys | QueueKeys:
+    kind, _, name = given.service.partition(_QUEUE)
+    if name and not kind:
+        return QueueKeys(given.prefix, check_service(name))
     return ServiceKeys(given.prefix, check_service(given.service))
 
 
@@ -197,7 +220,7 @@ def _parser() -> argparse.ArgumentParser:
         ("drop", _drop, "throw them away"),
     ):
         command = dead.add_parser(name, parents=[common], help=text)
-        command.add_argument("service")
+        command.add_argument("service", help="a service, or queue:NAME")
         command.add_argument("--reason", help="only those with this reason: abandoned, failed, undecodable")
         command.add_argument("--entrypoint", help="only those of this entrypoint")
         if name != "list":

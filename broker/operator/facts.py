@@ -29,7 +29,8 @@ NEEDED: Final = (
 )
 """Commands that workers need; callers need fewer (docs/operations.md)."""
 
-_PERMANENT: Final = ("calls", "dead")
+_PERMANENT: Final = ("calls", "dead", "messages", "delayed")
+_NAMESPACE: Final = "kv:"
 
 
 @dataclass
@@ -48,10 +49,12 @@ class Stream:
 
 @dataclass
 class ServiceFacts:
-    """One service."""
+    """One service, or one queue by the name `queue:NAME`."""
 
     name: str
     workers: int = 0
+    messages: int = 0
+    """Of a queue: those that wait, are delayed or are being handled."""
     dead: int = 0
     streams: list[Stream] = field(default_factory=list[Stream])
 
@@ -123,13 +126,13 @@ async def _look_at_keys(link: Link, prefix: str, facts: Facts) -> None:
         lives = [await sent for sent in [link.send("PTTL", key) for key in keys]]
         for key, life in zip(keys, lives, strict=True):
             name, kind, rest = _parts(key.decode("utf-8", "replace"), prefix)
+            if name.startswith(_NAMESPACE):
+                continue
             service = services.setdefault(name, ServiceFacts(name))
-            if kind == "worker":
-                service.workers += 1
-            elif kind == "dead":
-                service.dead = await link.send("XLEN", key)
-            elif kind == "calls":
+            if kind == "calls":
                 service.streams.append(await _stream(link, prefix, name, rest))
+            else:
+                await _count(link, service, kind, key)
             if life == -1 and kind not in _PERMANENT:
                 facts.without_ttl.append(key.decode("utf-8", "replace"))
         seen += len(keys)
@@ -137,6 +140,17 @@ async def _look_at_keys(link: Link, prefix: str, facts: Facts) -> None:
             break
     facts.partial = cursor != b"0"
     facts.services = sorted(services.values(), key=lambda service: service.name)
+
+
+async def _count(link: Link, service: ServiceFacts, kind: str, key: bytes) -> None:
+    if kind == "worker":
+        service.workers += 1
+    elif kind == "dead":
+        service.dead = await link.send("XLEN", key)
+    elif kind == "messages":
+        service.messages += await link.send("XLEN", key)
+    elif kind == "delayed":
+        service.messages += await link.send("ZCARD", key)
 
 
 async def _stream(link: Link, prefix: str, service: str, entrypoint: str) -> Stream:

@@ -10,8 +10,9 @@ from typing import Any, Final, cast
 from broker.codec import HARD_LIMIT, decode, encode, unpack
 from broker.envelope import Call, Step, pack_call, unpack_call
 from broker.errors import ProtocolError, RpcError
-from broker.keys import ServiceKeys
+from broker.keys import QueueKeys, ServiceKeys
 from broker.link import Link, Script
+from broker.message import pack_message, unpack_message
 
 REPLAY: Final = Script("replay")
 
@@ -40,8 +41,10 @@ class Letter:
 
     @property
     def method(self) -> str:
-        """The method that was called, as far as that can be read."""
-        return ".".join(self.call.program[0].path) if self.call is not None else "?"
+        """The method that was called, as far as that can be read; of a message of a queue, its ID."""
+        if self.call is None:
+            return str(self.extras.get("message", "?"))
+        return ".".join(self.call.program[0].path)
 
     def arguments(self) -> tuple[list[Any], dict[str, Any]]:
         """The arguments of the call.
@@ -55,8 +58,8 @@ class Letter:
         return body[0], body[1]
 
 
-async def read_letters(link: Link, keys: ServiceKeys) -> list[Letter]:
-    """All dead letters of a service, oldest first.
+async def read_letters(link: Link, keys: ServiceKeys | QueueKeys) -> list[Letter]:
+    """All dead letters of a service or queue, oldest first.
 
     Raises:
         RpcError: Redis refused it or is away.
@@ -100,7 +103,20 @@ async def replay(link: Link, keys: ServiceKeys, letter: Letter, call: Call) -> b
     return bool(await REPLAY.run(link, [keys.dead, stream], [letter.id, pack_call(call)]))
 
 
-async def drop(link: Link, keys: ServiceKeys, letter: Letter) -> bool:
+async def replay_message(link: Link, keys: QueueKeys, letter: Letter) -> str | None:
+    """Put the message of *letter* back into its queue as if it had never been tried, in one step.
+
+    Its ID, or None where the letter was gone.
+
+    Raises:
+        RpcError: there is no message in it, or Redis refused it or is away.
+    """
+    message = unpack_message(letter.entry)._replace(failed=0)
+    put_back = await REPLAY.run(link, [keys.dead, keys.messages], [letter.id, pack_message(message)])
+    return message.id if put_back else None
+
+
+async def drop(link: Link, keys: ServiceKeys | QueueKeys, letter: Letter) -> bool:
     """Throw *letter* away; False where it was gone.
 
     Raises:

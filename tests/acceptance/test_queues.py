@@ -1,15 +1,23 @@
 """Queues end to end: real workers, a real server, and consumers that die."""
 
 import asyncio
+import json
+import re
+import shlex
 import signal
+import subprocess
+import sys
 from collections import Counter
 from functools import partial
 
 import msgpack
 import pytest
+import redis
 
-from client import RemoteError
-from tests.support.workers import service_folder, until
+from client import RemoteError, connect
+from tests.acceptance.conftest import Place
+from tests.support.servers import serving
+from tests.support.workers import ROOT, service_folder, until, workers_on
 
 pytestmark = pytest.mark.redis
 
@@ -309,3 +317,79 @@ async def test_messages_sent_while_redis_restarts_arrive(lasting):
         await sending
         await place.diary.says("work before 1")
         await place.diary.says("work during 1")
+
+
+def operate(place, *arguments):
+    """Exit code and output of one command of the operator."""
+    done = subprocess.run(
+        [sys.executable, "-m", "broker", *arguments, "--broker", place.url, "--prefix", place.prefix],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=30,
+    )  # fmt: skip
+    return done.returncode, done.stdout + done.stderr
+
+
+async def test_operator_lists_replays_and_drops_dead_messages(place, server, jobs):
+    folder = jobs(max_retries=0)
+    place.workers.serve(folder)
+    async with place.connect() as services:
+        await services.jobs.send("fail once")
+        server.xadd(key(place, "messages"), {"m": b"garbage"})
+        await until(lambda: server.xlen(key(place, "dead")) == 2, "the dead letters")
+        code, said = operate(place, "dead", "list", "queue:work", "--json")
+        assert code == 0
+        failed, garbage = sorted(json.loads(said), key=lambda letter: letter["reason"])
+        assert (failed["reason"], failed["deliveries"], garbage["reason"]) == ("failed", 1, "undecodable")
+        assert failed["method"] in operate(place, "dead", "show", "queue:work", failed["id"])[1]
+        code, said = operate(place, "doctor")
+        assert "queue:work: 0 messages, 2 dead letters" in said
+        assert "for ever" not in said
+        code, said = operate(place, "dead", "replay", "queue:work", failed["id"])
+        assert (code, said) == (0, f"{failed['id']} replayed as message {failed['message']} of work\n")
+        await place.diary.says("work fail once 1", times=2)
+        assert operate(place, "dead", "replay", "queue:work", failed["id"])[0] == 1
+        assert operate(place, "dead", "replay", "queue:work", garbage["id"])[0] == 1
+        await emptied(place, server)
+        assert operate(place, "dead", "drop", "queue:work", "--all")[0] == 0
+    assert server.xlen(key(place, "dead")) == 0
+    assert operate(place, "dead", "list", "queue:no such")[0] == 2
+
+
+def acl_lines():
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    lines = "".join(re.findall(r"```acl\n(.*?)```", text, re.DOTALL)).replace("\\\n", " ")
+    for name, value in (("SERVICE", "jobs"), ("NAMESPACE", "cache"), ("QUEUE", "work")):
+        lines = lines.replace(name, value)
+    return [shlex.split(line) for line in lines.splitlines() if line]
+
+
+async def test_users_with_the_lines_of_the_manual_can_use_kv_and_queues(tmp_path):
+    with serving("redis-server") as url, redis.Redis.from_url(url, protocol=2) as server:
+        for line in acl_lines():
+            server.execute_command(*line)
+
+        def login(user):
+            return url.replace("redis://", f"redis://{user}:PASSWORD@")
+
+        with workers_on(login("worker-jobs"), "callyard") as workers:
+            place = Place(url, "callyard", tmp_path, workers)
+            folder = jobs_folder(place, max_retries=2)
+            first = workers.serve(folder, lease="500ms")
+            async with connect(login("caller-jobs")) as services:
+                await services.jobs.put("a", "1", metadata=1, expirationTtl=60)
+                await services.jobs.delete("b")
+                assert await services.jobs.get("a") == "1"
+                assert len((await services.jobs.names())["keys"]) == 1
+                server.zadd("callyard:{kv:cache}:expires", {"a": 1})
+                await services.jobs.put("c", "2")
+                assert server.hlen("callyard:{kv:cache}:values") == 1
+                for body in ("retry 0.1", "fail", "hold gate"):
+                    await services.jobs.send(body)
+                await place.diary.says("work retry 0.1 3")
+                await until(lambda: server.xlen(key(place, "dead")) == 1, "the dead letter")
+                first.signal(signal.SIGKILL)
+                second = workers.serve(folder, lease="500ms")
+                place.open("gate")
+                await place.diary.says("work hold gate 2")
+                await emptied(place, server)
+            assert second.terminate() == 0
+            assert not [line for line in [*first.errors, *second.errors] if "NOPERM" in line or "permission" in line]

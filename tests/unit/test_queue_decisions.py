@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.errors import ProtocolError
+from broker.message import Stored, pack_message, unpack_message
 from worker_runtime.queues.batch import Message, MessageBatch
 from worker_runtime.queues.batching import Batching
-from worker_runtime.queues.message import Stored, check_delay, decode_body, encode_body, pack_message, unpack_message
+from worker_runtime.queues.sending import check_delay, decode_body, encode_body
 from worker_runtime.queues.verdicts import Fate, Outcome, Verdicts, limited
 
 ONE, TWO, THREE = b"1-0", b"2-0", b"3-0"

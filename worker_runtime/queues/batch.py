@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from broker.message import Stored
 from worker_runtime.platform_options import options_of
-from worker_runtime.queues.message import Stored, check_delay
+from worker_runtime.queues.sending import check_delay
 from worker_runtime.queues.verdicts import Verdicts
 
 _RETRY: Final = {"delaySeconds": None}

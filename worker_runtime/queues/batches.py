@@ -9,13 +9,14 @@ from concurrent.futures import Executor
 from typing import Any, Final
 
 from broker.errors import ProtocolError, RpcError
+from broker.message import unpack_message
 from worker_runtime.config import QueueConsumer
 from worker_runtime.queues.batch import Message, MessageBatch
 from worker_runtime.queues.batching import Batching
 from worker_runtime.queues.endings import QueueEndings
 from worker_runtime.queues.handler import Handler
 from worker_runtime.queues.held import HeldMessage, Key
-from worker_runtime.queues.message import LARGEST_BATCH, decode_body, unpack_message
+from worker_runtime.queues.sending import LARGEST_BATCH, decode_body
 from worker_runtime.queues.verdicts import Fate, Outcome, Verdicts, exhausted, limited
 from worker_runtime.serving import Serving
 
@@ -126,9 +127,8 @@ class Batches:
             task.cancel()
         # Those that had begun count this delivery as one that lost its worker.
         releasing = asyncio.ensure_future(self._endings.release([(held, held.task is not None) for held in left]))
+        releasing.add_done_callback(self._released)
         await asyncio.wait({releasing, *self._running}, timeout=1)
-        if releasing.done() and (error := releasing.exception()) is not None:
-            _log.warning("queue %s: could not give messages back: %s", self._consumer.queue, error)
 
     def lose(self, held: HeldMessage) -> None:
         """Let go of a message that another worker has now."""
@@ -137,6 +137,10 @@ class Batches:
         batch = [other for other in self.held.values() if other.task is held.task]
         if held.task is not None and all(other.lost for other in batch):
             held.task.cancel()
+
+    def _released(self, releasing: asyncio.Future[None]) -> None:
+        if not releasing.cancelled() and (error := releasing.exception()) is not None:
+            _log.warning("queue %s: could not give messages back: %s", self._consumer.queue, error)
 
     def _pump(self) -> None:
         now = asyncio.get_running_loop().time()

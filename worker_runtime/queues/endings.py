@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from broker.codec import pack
+from broker.errors import RpcError
 from broker.keys import GROUP, QueueKeys
 from broker.link import Link, Script
+from broker.message import pack_message
 from worker_runtime.queues.held import HeldMessage, Key
-from worker_runtime.queues.message import pack_message
 from worker_runtime.queues.queue import put
 from worker_runtime.queues.verdicts import Fate, Outcome
 
@@ -38,14 +39,18 @@ class QueueEndings:
     async def settle(self, ended: Iterable[tuple[HeldMessage, Outcome]], *, abandoned: bool = False) -> list[bytes]:
         """Do with each message what has become of it; the entry IDs of those that are another worker's now.
 
-        *abandoned* says that what is dead cost its workers, for whoever reads the dead letters.
+        *abandoned* says that what is dead cost its workers, for whoever reads the dead letters. What the
+        dead-letter queue refuses stays pending, and is sent there again after a lease.
 
         Raises:
-            RpcError: Redis refused it; what was not settled stays pending.
+            RpcError: Redis refused it; all stay pending.
         """
         arguments: list[str | int | bytes] = [GROUP, self._consumer, MOST_DEAD_LETTERS]
         for held, outcome in ended:
-            arguments += [*held.key, *await self._parts(held, outcome, abandoned=abandoned)]
+            try:
+                arguments += [*held.key, *await self._parts(held, outcome, abandoned=abandoned)]
+            except RpcError as error:
+                _log.error("queue %s: message %s was left pending: %s", self._keys.queue, held.message.id, error)
         return await self._run(arguments)
 
     async def bury_unread(self, key: Key, value: bytes, why: str) -> None:
@@ -54,7 +59,7 @@ class QueueEndings:
         Raises:
             RpcError: Redis refused it; the entry stays pending.
         """
-        letter = self._letter("undecodable", why, key, key[1], value)
+        letter = pack([1, "undecodable", why, "queue", key[0], key[1], value, dict[str, str]()])
         await self._run([GROUP, self._consumer, MOST_DEAD_LETTERS, *key, int(Fate.DEAD), letter, 0])
 
     async def release(self, messages: Sequence[tuple[HeldMessage, bool]]) -> None:
@@ -86,16 +91,13 @@ class QueueEndings:
             detail = f"it was tried {tried} times"
         _log.error("dead letter: queue %s, message %s: %s", self._keys.queue, held.message.id, detail)
         if self._heir is None:
-            return int(Fate.DEAD), self._letter(reason, detail, held.key, tried, held.value), 0
+            extras = {"message": held.message.id}
+            return int(Fate.DEAD), pack([1, reason, detail, "queue", held.key[0], tried, held.value, extras]), 0
         # By its entry, not its ID: a message may come this way again.
         token = f"{self._keys.queue}:{held.key[0].decode()}"
         message = held.message._replace(failed=0)
         await put(self._link, self._heir, [(message, 0)], token=token, most=_NO_LIMIT)
         return int(Fate.DONE), b"", 0
-
-    def _letter(self, reason: str, detail: str, key: Key, tried: int, value: bytes) -> bytes:
-        extras: dict[str, str] = {}
-        return pack([1, reason, detail, "queue", key[0], tried, value, extras])
 
     async def _run(self, arguments: Sequence[str | int | bytes]) -> list[bytes]:
         return await SETTLE.run(self._link, [self._keys.messages, self._keys.delayed, self._keys.dead], arguments)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from worker_runtime.queues.message import Stored
+from broker.message import Stored
 
 Key = tuple[bytes, int]
 """The fence of a delivery: entry ID and delivery count."""

@@ -32,6 +32,9 @@ class Default(WorkerEntrypoint):
     async def get_with_metadata(self, key: str):
         return await self.env.CACHE.getWithMetadata(key)
 
+    async def delete(self, key: str):
+        await self.env.CACHE.delete(key)
+
     async def names(self, **options):
         return await self.env.CACHE.list(options)
 

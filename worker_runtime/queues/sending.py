@@ -1,52 +1,20 @@
-"""A message as it stands in Redis, and its body in each of the content types. Pure."""
+"""What may be sent to a queue, and bodies in each of the content types. Pure."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 
-from broker.codec import decode, encode, pack, unpack
+from broker.codec import decode, encode
 from broker.errors import ProtocolError, RpcError
+from broker.message import Stored
 
 LARGEST_BODY: Final = 128_000
 MOST_IN_BATCH: Final = 100
 LARGEST_BATCH: Final = 256_000
 LONGEST_DELAY: Final = 43_200
 """Seconds."""
-
-_VERSION: Final = 1
-
-
-class Stored(NamedTuple):
-    """What stands in the stream.
-
-    `sent_at` is in ms of Redis's clock; `failed` counts the attempts before those of this entry.
-    """
-
-    id: str
-    sent_at: int
-    failed: int
-    content_type: str
-    body: bytes
-
-
-def pack_message(message: Stored) -> bytes:
-    """*message* as the value of an entry."""
-    return pack([_VERSION, *message])
-
-
-def unpack_message(value: bytes) -> Stored:
-    """The message in the value of an entry.
-
-    Raises:
-        ProtocolError: it is none.
-    """
-    match unpack(value):
-        case [1, str(message_id), int(sent_at), int(failed), str(content_type), bytes(body)] if failed >= 0:
-            return Stored(message_id, sent_at, failed, content_type, body)
-        case _:
-            raise ProtocolError("The entry is not a message of a known version.")
 
 
 def encode_body(body: object, content_type: object) -> tuple[str, bytes]:
