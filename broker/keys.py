@@ -148,6 +148,11 @@ class QueueKeys:
         """Marks that the fleet has just found nothing to take over."""
         return self._key("sweep")
 
+    @property
+    def places(self) -> str:
+        """Hash of the consumers that share `max_concurrency`, each with how many batches it may handle."""
+        return self._key("places")
+
     def sent(self, token: str) -> str:
         """Marks that a batch was taken, for the producer that has to send it again."""
         return self._key("sent", token)

@@ -12,6 +12,7 @@ FOLDERS = [
     "add/worker_b",
     "images/gallery",
     "images/image_service",
+    "jobs",
     "signup",
     "todo/admin_app",
     "todo/todo_app",

@@ -5,8 +5,6 @@ import json
 import re
 import shlex
 import signal
-import subprocess
-import sys
 from collections import Counter
 from functools import partial
 
@@ -14,6 +12,7 @@ import msgpack
 import pytest
 import redis
 
+from broker.operator.cli import main
 from client import RemoteError, connect
 from tests.acceptance.conftest import Place
 from tests.support.servers import serving
@@ -74,6 +73,12 @@ async def test_what_is_sent_is_handled_once_and_leaves_nothing_behind(place, ser
         assert len([line for line in place.diary.lines if line.startswith("work")]) == 4
         with pytest.raises(TypeError, match='contentType="v8"'):
             await services.jobs.send({1, 2})
+        with pytest.raises(TypeError, match="requires at least one message"):
+            await services.jobs.send_all([])
+        with pytest.raises(ValueError, match="bulk message count of 101 exceeds limit of 100"):
+            await services.jobs.send_all(["x"] * 101)
+        with pytest.raises(ValueError, match="bulk message length of 300006 bytes exceeds limit of 256000"):
+            await services.jobs.send_all(["x" * 100_000] * 3)
         with pytest.raises(ValueError, match="message length of 128001 bytes exceeds limit of 128000"):
             await services.jobs.send(bytes(128_001), contentType="bytes")
     marks = list(server.scan_iter(f"{place.prefix}:*:sent:*"))
@@ -231,7 +236,7 @@ async def test_living_consumer_keeps_its_messages_for_many_leases(place, server,
         await services.jobs.send("hold gate")
         await place.diary.says("work hold gate 1")
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(1.5):
+            async with asyncio.timeout(1):
                 await place.diary.says("work hold gate 2")
         place.open("gate")
         await place.diary.says("passed gate")
@@ -319,39 +324,121 @@ async def test_messages_sent_while_redis_restarts_arrive(lasting):
         await place.diary.says("work during 1")
 
 
-def operate(place, *arguments):
-    """Exit code and output of one command of the operator."""
-    done = subprocess.run(
-        [sys.executable, "-m", "broker", *arguments, "--broker", place.url, "--prefix", place.prefix],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=30,
-    )  # fmt: skip
-    return done.returncode, done.stdout + done.stderr
+async def test_all_workers_together_handle_no_more_batches_than_the_queue_allows(place, server, jobs):
+    folder = jobs(max_batch_size=1, max_concurrency=1)
+    workers = {place.workers.serve(folder, lease="500ms").pid: place.workers.started[-1] for _ in range(2)}
+    async with place.connect() as services:
+        await services.jobs.send_all([f"hold gate-{number}" for number in range(3)])
+        await place.diary.says("work hold gate-0 1")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.2):
+                await place.diary.says("work hold gate-1 1")
+        place.open("gate-0")
+        await place.diary.says("work hold gate-1 1")
+
+        [holder] = [name.decode() for name in server.hkeys(key(place, "places"))]
+        workers[int(holder.rsplit("-", 2)[1])].signal(signal.SIGKILL)
+        place.open("gate-1")
+        place.open("gate-2")
+        await place.diary.says("passed gate-2")
+        await emptied(place, server)
+    assert Counter(line for line in place.diary.lines if line.startswith("passed")) == {
+        f"passed gate-{number}": 1 for number in range(3)
+    }
+    place.workers.close()
+    assert server.exists(key(place, "places")) == 0
 
 
-async def test_operator_lists_replays_and_drops_dead_messages(place, server, jobs):
-    folder = jobs(max_retries=0)
-    place.workers.serve(folder)
+async def test_consumer_that_wakes_after_its_lease_does_no_harm(place, server, jobs):
+    folder = jobs()
+    sleeper = place.workers.serve(folder)
+    async with place.connect() as services:
+        await services.jobs.send("hold gate")
+        await place.diary.says("work hold gate 1")
+        sleeper.signal(signal.SIGSTOP)
+        heir = place.workers.serve(folder)
+        await place.diary.says("work hold gate 2")
+        sleeper.signal(signal.SIGCONT)
+        await until(
+            lambda: any("lost the claim on message" in line for line in sleeper.errors), "the sleeper to notice"
+        )
+
+        place.open("gate")
+        await emptied(place, server)
+        heir.terminate()
+        await services.jobs.send("next")
+        await place.diary.says("work next 1")
+    assert place.diary.lines.count("passed gate") == 1
+    assert letters(place, server) == []
+
+
+async def test_consumer_goes_on_when_its_queue_was_deleted_and_its_connections_were_killed(place, server, jobs):
+    place.workers.serve(jobs())
+    async with place.connect() as services:
+        await services.jobs.send("one")
+        await place.diary.says("work one 1")
+        await emptied(place, server)
+        server.delete(key(place, "messages"))
+        server.client_kill_filter(_type="normal")
+        await services.jobs.send("two")
+        await place.diary.says("work two 1")
+    await emptied(place, server)
+
+
+async def test_abort_and_exit_fail_the_batch_and_nothing_else(place, server, jobs):
+    worker = place.workers.serve(jobs(max_retries=0))
+    async with place.connect() as services:
+        await services.jobs.send("abort never")
+        await services.jobs.send("exit now")
+        await until(lambda: server.xlen(key(place, "dead")) == 2, "the dead letters")
+        await services.jobs.send("next")
+        await place.diary.says("work next 1")
+    await emptied(place, server)
+    assert worker.terminate() == 0
+
+
+async def test_what_the_dead_letter_queue_refuses_is_kept_until_it_takes_it(place, server, jobs):
+    place.workers.serve(jobs(max_retries=0, dead_letter_queue="failed", max_batch_timeout=0.2), lease="500ms")
+    server.set(key(place, "messages", "failed"), "in the way")
+    async with place.connect() as services:
+        await services.jobs.send_all(["ack", "fail once"])
+        await place.diary.says("batch of 2")
+        await until(lambda: server.xlen(key(place, "messages")) == 1, "the other one to be settled")
+        server.delete(key(place, "messages", "failed"))
+        await until(lambda: server.xlen(key(place, "messages", "failed")) == 1, "the message in the other queue")
+    await emptied(place, server)
+    assert place.diary.lines.count("work fail once 1") == 1
+
+
+async def test_operator_lists_replays_and_drops_dead_messages(place, server, jobs, capsys):
+    async def operate(*arguments):
+        """Exit code and output of one command."""
+        where = ("--broker", place.url, "--prefix", place.prefix)
+        code = await asyncio.to_thread(main, [*arguments, *where])
+        return code, "".join(capsys.readouterr())
+
+    place.workers.serve(jobs(max_retries=0))
     async with place.connect() as services:
         await services.jobs.send("fail once")
         server.xadd(key(place, "messages"), {"m": b"garbage"})
         await until(lambda: server.xlen(key(place, "dead")) == 2, "the dead letters")
-        code, said = operate(place, "dead", "list", "queue:work", "--json")
+        code, said = await operate("dead", "list", "queue:work", "--json")
         assert code == 0
         failed, garbage = sorted(json.loads(said), key=lambda letter: letter["reason"])
         assert (failed["reason"], failed["deliveries"], garbage["reason"]) == ("failed", 1, "undecodable")
-        assert failed["method"] in operate(place, "dead", "show", "queue:work", failed["id"])[1]
-        code, said = operate(place, "doctor")
+        assert failed["method"] in (await operate("dead", "show", "queue:work", failed["id"]))[1]
+        code, said = await operate("doctor")
         assert "queue:work: 0 messages, 2 dead letters" in said
         assert "for ever" not in said
-        code, said = operate(place, "dead", "replay", "queue:work", failed["id"])
+        code, said = await operate("dead", "replay", "queue:work", failed["id"])
         assert (code, said) == (0, f"{failed['id']} replayed as message {failed['message']} of work\n")
         await place.diary.says("work fail once 1", times=2)
-        assert operate(place, "dead", "replay", "queue:work", failed["id"])[0] == 1
-        assert operate(place, "dead", "replay", "queue:work", garbage["id"])[0] == 1
+        assert (await operate("dead", "replay", "queue:work", failed["id"]))[0] == 1
+        assert (await operate("dead", "replay", "queue:work", garbage["id"]))[0] == 1
         await emptied(place, server)
-        assert operate(place, "dead", "drop", "queue:work", "--all")[0] == 0
+        assert (await operate("dead", "drop", "queue:work", "--all"))[0] == 0
     assert server.xlen(key(place, "dead")) == 0
-    assert operate(place, "dead", "list", "queue:no such")[0] == 2
+    assert (await operate("dead", "list", "queue:no such"))[0] == 2
 
 
 def acl_lines():
@@ -372,7 +459,7 @@ async def test_users_with_the_lines_of_the_manual_can_use_kv_and_queues(tmp_path
 
         with workers_on(login("worker-jobs"), "callyard") as workers:
             place = Place(url, "callyard", tmp_path, workers)
-            folder = jobs_folder(place, max_retries=2)
+            folder = jobs_folder(place, max_retries=2, max_concurrency=4)
             first = workers.serve(folder, lease="500ms")
             async with connect(login("caller-jobs")) as services:
                 await services.jobs.put("a", "1", metadata=1, expirationTtl=60)

@@ -286,6 +286,6 @@ def test_redis_and_a_dict_agree_through_every_order_of_events(redis_url):
         run_state_machine_as_test(
             lambda: Model(client),
             settings=settings(
-                max_examples=80, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+                max_examples=50, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
             ),
         )

@@ -8,6 +8,7 @@ from tests.support.servers import opened
 
 SEND, DUE, SETTLE, CLAIM = Script("queue_send"), Script("queue_due"), Script("queue_settle"), Script("claim")
 KEYS = QueueKeys("test", "work")
+PLACES = Script("queue_places")
 STREAM, DELAYED = KEYS.messages, KEYS.delayed
 TAKEN, FULL = 1, 0
 DONE, AGAIN, DEAD = range(3)
@@ -126,6 +127,30 @@ async def test_a_consumer_that_lost_its_claim_changes_nothing(link, fate):
     assert await values(link) == [b"a"]
     assert await link.send("EXISTS", KEYS.dead, DELAYED) == 0
     assert await settle(link, entry_id, 2, DONE, worker="w2") == []
+
+
+async def places(link, worker, wanted, most=3, ttl=60_000):
+    return await PLACES.run(link, [KEYS.places], [worker, wanted, most, ttl])
+
+
+async def test_places_are_shared_and_never_more_than_there_are(link):
+    assert await places(link, "w1", 2) == 2
+    assert await places(link, "w2", 2) == 1
+    assert await places(link, "w3", 1) == 0
+    assert await places(link, "w1", 5) == 2
+    assert await places(link, "w1", 1) == 1
+    assert await places(link, "w3", 2) == 1
+    assert 0 < await link.send("PTTL", KEYS.places) <= 60_000
+
+
+async def test_places_that_are_given_back_or_not_renewed_are_free(link):
+    assert await places(link, "w1", 3) == 3
+    assert await places(link, "w1", 0) == 0
+    assert await link.send("EXISTS", KEYS.places) == 0
+
+    await link.send("HSET", KEYS.places, "w1", "3 1000")
+    assert await places(link, "w2", 3) == 3
+    assert await link.send("HKEYS", KEYS.places) == [b"w2"]
 
 
 @pytest.mark.redis

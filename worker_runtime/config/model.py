@@ -163,7 +163,7 @@ class QueueConsumer(BaseModel):
         max_batch_timeout: How long a batch waits for more messages.
         max_retries: How often a message is tried again.
         dead_letter_queue: The queue that takes what failed too often; the dead-letter stream where None.
-        max_concurrency: Most batches that one process handles at a time.
+        max_concurrency: Most batches that all consumers together handle at a time; None leaves it to each process.
         retry_delay: How long a message waits before it is tried again, unless its retry says otherwise.
     """
 
@@ -174,7 +174,7 @@ class QueueConsumer(BaseModel):
     max_batch_timeout: Annotated[float, Field(ge=0, le=60)] = 5
     max_retries: Annotated[int, Field(ge=0, le=100)] = 3
     dead_letter_queue: Annotated[str, AfterValidator(store_name)] | None = None
-    max_concurrency: Annotated[int, Field(ge=1, le=250)] = 10
+    max_concurrency: Annotated[int, Field(ge=1, le=250)] | None = None
     retry_delay: Annotated[float, Field(ge=0, le=LONGEST_DELAY)] = 0
 
 

@@ -78,8 +78,10 @@ def _database(config: ServiceConfig, database: D1Binding) -> str:
 def _consumer(consumer: QueueConsumer) -> str:
     size, retries = consumer.max_batch_size, consumer.max_retries
     delay = f" after {show_duration(consumer.retry_delay)}" if consumer.retry_delay else ""
+    most = consumer.max_concurrency
+    batches = "batches" if most is None else f"{most} {'batch' if most == 1 else 'batches'} at a time"
     dead = f"queue {consumer.dead_letter_queue}" if consumer.dead_letter_queue else "the dead letters"
     return (
-        f"{consumer.queue}: {consumer.max_concurrency} batches of {size} messages at a time, each filled for "
+        f"{consumer.queue}: {batches} of {size} messages, each filled for "
         f"{show_duration(consumer.max_batch_timeout)}; {retries} retries{delay}, then {dead}"
     )

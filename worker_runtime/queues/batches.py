@@ -16,6 +16,7 @@ from worker_runtime.queues.batching import Batching
 from worker_runtime.queues.endings import QueueEndings
 from worker_runtime.queues.handler import Handler
 from worker_runtime.queues.held import HeldMessage, Key
+from worker_runtime.queues.places import Places
 from worker_runtime.queues.sending import LARGEST_BATCH, decode_body
 from worker_runtime.queues.verdicts import Fate, Outcome, Verdicts, exhausted, limited
 from worker_runtime.serving import Serving
@@ -23,11 +24,14 @@ from worker_runtime.serving import Serving
 GRACE_SECONDS: Final = 5.0
 """How long after the time of its handler a message's lease is still renewed: the time to settle it."""
 
+MOST_AT_A_TIME: Final = 10
+"""Batches that one process handles at a time where the configuration says nothing."""
+
 _log = logging.getLogger("callyard.worker")
 
 
 class Batches:
-    """Takes deliveries and hands them to the handler, at most `max_concurrency` batches at a time.
+    """Takes deliveries and hands them to the handler, as many batches at a time as *places* has, or ten.
 
     Every one of them ends settled, dead-lettered, given back, or pending for another worker.
     """
@@ -48,6 +52,7 @@ class Batches:
         self._burying: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._stopped = False
+        self._places: Places | None = None
         self._changed = asyncio.Event()
 
     @property
@@ -57,7 +62,18 @@ class Batches:
 
     @property
     def _free(self) -> bool:
-        return not self._stopped and len(self._running) < self._consumer.max_concurrency
+        most = MOST_AT_A_TIME if self._places is None else self._places.has
+        return not self._stopped and len(self._running) < most
+
+    @property
+    def places_wanted(self) -> int:
+        """How many batches run, and one more to read for, unless none is to begin any more."""
+        return len(self._running) + (not self._stopped)
+
+    def share(self, places: Places) -> None:
+        """Handle no more batches than *places* has."""
+        self._places = places
+        places.granted = self._granted
 
     def take(self, stream: str, key: Key, value: bytes) -> HeldMessage | None:
         """Count a delivery as held; None where it is no message, which goes to the dead letters."""
@@ -105,18 +121,23 @@ class Batches:
         """Begin no further batch."""
         self._stopped = True
         self._changed.set()
+        self._turn()
         if self._timer is not None:
             self._timer.cancel()
 
     async def drain(self, grace: float) -> bool:
         """Give back what waits, and wait until all else has ended, at most *grace* seconds; whether that came about."""
-        waiting = self._batching.clear()
-        for held in waiting:
-            self.held.pop(held.key, None)
-        self._chore(self._endings.release([(held, False) for held in waiting]))
-        tasks = self._running | self._burying
-        _, left = await asyncio.wait(tasks, timeout=grace) if tasks else ((), ())
-        return not left
+        if waiting := self._batching.clear():
+            for held in waiting:
+                self.held.pop(held.key, None)
+            self._chore(self._endings.release([(held, False) for held in waiting]))
+        loop = asyncio.get_running_loop()
+        end = loop.time() + grace
+        while tasks := self._running | self._burying:
+            if loop.time() >= end:
+                return False
+            await asyncio.wait(tasks, timeout=end - loop.time())
+        return True
 
     async def abandon(self) -> None:
         """End what runs and give it back, so that other workers take it over at once."""
@@ -137,6 +158,14 @@ class Batches:
         batch = [other for other in self.held.values() if other.task is held.task]
         if held.task is not None and all(other.lost for other in batch):
             held.task.cancel()
+
+    def _granted(self) -> None:
+        self._changed.set()
+        self._pump()
+
+    def _turn(self) -> None:
+        if self._places is not None:
+            self._places.turned.set()
 
     def _released(self, releasing: asyncio.Future[None]) -> None:
         if not releasing.cancelled() and (error := releasing.exception()) is not None:
@@ -160,6 +189,7 @@ class Batches:
             held.task, held.held_until = task, until
         self._running.add(task)
         task.add_done_callback(lambda done: self._ended(done, batch))
+        self._turn()
         return task
 
     def _ended(self, task: asyncio.Task[None], batch: Sequence[HeldMessage]) -> None:
@@ -169,8 +199,8 @@ class Batches:
         if not task.cancelled() and (error := task.exception()) is not None:
             unknown = None if isinstance(error, RpcError) else error
             _log.error("queue %s: messages were left pending: %s", self._consumer.queue, error, exc_info=unknown)
-        self._changed.set()
-        self._pump()
+        self._turn()
+        self._granted()
 
     async def _run(self, batch: Sequence[HeldMessage]) -> None:
         verdicts, readable = Verdicts(), list[tuple[HeldMessage, Message]]()

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Final
 
 from broker.keys import QueueKeys
 from broker.link import Address, Link
 from client.deadline import RedisClock
 from worker_runtime.config import QueueConsumer
-from worker_runtime.queues.batches import Batches
+from worker_runtime.queues.batches import MOST_AT_A_TIME, Batches
 from worker_runtime.queues.endings import QueueEndings
 from worker_runtime.queues.handler import Handler
 from worker_runtime.queues.held import HeldMessage
 from worker_runtime.queues.intake import LONGEST_BLOCK_MS, Intake
+from worker_runtime.queues.places import Places
 from worker_runtime.serving import Serving
 
 
@@ -37,22 +39,16 @@ class QueueConsumers:
         self._readings: list[Link] = []
         self._intakes: list[Intake] = []
         self._batches: dict[str, Batches] = {}
+        self._places: list[Places] = []
         self._reading: list[asyncio.Task[None]] = []
         self._looking: list[asyncio.Task[None]] = []
         served = [(serving, queues) for serving, queues in served if queues]
-        most = sum(queue.max_concurrency for _, queues in served for queue in queues)
+        most = sum(queue.max_concurrency or MOST_AT_A_TIME for _, queues in served for queue in queues)
         self._threads: Final = ThreadPoolExecutor(max(1, most), thread_name_prefix="callyard-queue")
         for serving, queues in served:
             handler = Handler(serving.service)
             for queue in queues:
-                keys = QueueKeys(serving.keys.prefix, queue.queue)
-                endings = QueueEndings(commands, consumer, keys, queue.dead_letter_queue)
-                batches = Batches(queue, handler, serving, endings, self._threads)
-                silence = LONGEST_BLOCK_MS / 1000 + 10
-                reading = Link(address, name=f"callyard-queue-{consumer}", resend=False, silence=silence)
-                self._readings.append(reading)
-                self._batches[keys.messages] = batches
-                self._intakes.append(Intake(commands, reading, consumer, keys, batches, serving.settings.lease, clock))
+                self._add(serving, handler, queue, address, consumer, clock)
 
     @property
     def streams(self) -> list[str]:
@@ -76,7 +72,9 @@ class QueueConsumers:
         self._reading = [make(intake.read(), name="queue reader") for intake in self._intakes]
         for intake in self._intakes:
             self._looking += [make(intake.sweep(), name="queue sweeper"), make(intake.move_due(), name="due messages")]
-        return [*self._reading, *self._looking]
+        # Not among those that end when the process is to stop: batches that still run need their places.
+        keeping = [make(places.keep(), name="places") for places in self._places]
+        return [*self._reading, *self._looking, *keeping]
 
     def held(self) -> list[HeldMessage]:
         """All messages in this process's hands. May be called from any thread."""
@@ -101,17 +99,49 @@ class QueueConsumers:
 
     async def drain(self, grace: float) -> bool:
         """Wait until all messages have ended, at most *grace* seconds; whether that came about."""
-        return all(await asyncio.gather(*[batches.drain(grace) for batches in self._batches.values()]))
+        drained = all(await asyncio.gather(*[batches.drain(grace) for batches in self._batches.values()]))
+        await self._give_places_back()
+        return drained
 
     async def abandon(self) -> None:
         """End what runs and give it back, so that other workers take it over at once."""
         await asyncio.gather(*[batches.abandon() for batches in self._batches.values()])
+        await self._give_places_back()
 
     async def close(self) -> None:
         """Disconnect; threads that still run a handler end by themselves."""
         for reading in self._readings:
             await reading.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _add(
+        self,
+        serving: Serving,
+        handler: Handler,
+        queue: QueueConsumer,
+        address: Address,
+        consumer: str,
+        clock: RedisClock,
+    ) -> None:
+        commands, lease = self._commands, serving.settings.lease
+        keys = QueueKeys(serving.keys.prefix, queue.queue)
+        endings = QueueEndings(commands, consumer, keys, queue.dead_letter_queue)
+        batches = self._batches[keys.messages] = Batches(queue, handler, serving, endings, self._threads)
+        if queue.max_concurrency is not None:
+            places = Places(commands, keys, consumer, queue.max_concurrency, lease, lambda: batches.places_wanted)
+            batches.share(places)
+            self._places.append(places)
+        silence = LONGEST_BLOCK_MS / 1000 + 10
+        reading = Link(address, name=f"callyard-queue-{consumer}", resend=False, silence=silence)
+        self._readings.append(reading)
+        self._intakes.append(Intake(commands, reading, consumer, keys, batches, lease, clock))
+
+    async def _give_places_back(self) -> None:
+        if self._places and self._commands.connected:
+            # Where it fails they lapse by themselves, in a lease.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await asyncio.gather(*[places.ask() for places in self._places], return_exceptions=True)
 
     async def _came_back(self) -> None:
         for intake in self._intakes:

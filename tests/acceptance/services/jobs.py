@@ -66,12 +66,22 @@ class Default(WorkerEntrypoint):
             case "hold":
                 await self.gate(rest)
                 self.note(f"passed {rest}")
-            case "kill":
-                os.kill(os.getpid(), signal.SIGKILL)
             case "background" if message.attempts < 2:
                 self.ctx.waitUntil(self.gate_and_fail(rest))
             case "call":
                 self.note(f"answer {await self.env.SELF.echo(rest)}")
+            case _:
+                self.leave(word, rest)
+
+    def leave(self, word, rest):
+        match word:
+            case "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "abort":
+                self.ctx.waitUntil(self.gate(rest))
+                self.ctx.abort("enough")
+            case "exit":
+                raise SystemExit(rest)
 
     async def gate_and_fail(self, name):
         await self.gate(name)

@@ -46,7 +46,7 @@ def test_queues_have_producers_and_consumers(load_toml):
     assert (jobs.max_batch_size, jobs.max_batch_timeout, jobs.max_retries) == (20, 1.5, 2)
     assert (jobs.dead_letter_queue, jobs.max_concurrency, jobs.retry_delay) == ("failed-jobs", 3, 60)
     assert (failed.max_batch_size, failed.max_batch_timeout, failed.max_retries) == (10, 5, 3)
-    assert (failed.dead_letter_queue, failed.retry_delay) == (None, 0)
+    assert (failed.dead_letter_queue, failed.max_concurrency, failed.retry_delay) == (None, None, 0)
 
 
 def test_json_says_the_same(folder):
@@ -64,13 +64,10 @@ def test_the_plan_has_a_line_for_each(load_toml):
     assert "  binding CACHE -> KV namespace x" in lines
     assert "  binding JOBS -> queue jobs after 5s" in lines
     assert (
-        "  queue jobs: 3 batches of 20 messages at a time, each filled for 1.5s; 2 retries after 1m, "
+        "  queue jobs: 3 batches at a time of 20 messages, each filled for 1.5s; 2 retries after 1m, "
         "then queue failed-jobs" in lines
     )
-    assert (
-        "  queue failed-jobs: 10 batches of 10 messages at a time, each filled for 5s; 3 retries, then the dead letters"
-        in lines
-    )
+    assert "  queue failed-jobs: batches of 10 messages, each filled for 5s; 3 retries, then the dead letters" in lines
 
 
 @pytest.mark.parametrize(
