@@ -66,6 +66,9 @@ class Handler:
             )  # fmt: skip
         self._cls = cls
         self._member: Any = member.value
+        if inspect.isgeneratorfunction(member.value) or inspect.isasyncgenfunction(member.value):
+            # Calling it would run nothing, and every batch would count as handled.
+            raise ConfigurationError("queue() yields, so it is a generator.", key="queues.consumers", fix=_FIX)
         self._takes = _positions(signature_of(member.value, member.owner, "queue"))
         policy = policy_of(cls, member.value)
         self.limit = policy.timeout or LONGEST_SECONDS
