@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import secrets
 import shlex
 import signal
 from collections import Counter
@@ -39,6 +40,16 @@ def jobs_folder(place, **consumer):
 @pytest.fixture
 def jobs(place):
     return partial(jobs_folder, place)
+
+
+@pytest.fixture(scope="module")
+def yard(redis_server, tmp_path_factory):
+    """One worker for all tests whose messages do not disturb each other."""
+    folder = tmp_path_factory.mktemp("yard")
+    with workers_on(redis_server, f"test-{secrets.token_hex(4)}") as workers:
+        place = Place(redis_server, workers.prefix, folder, workers)
+        workers.serve(jobs_folder(place, retry_delay=0.1))
+        yield place
 
 
 def key(place, part, queue="work"):
@@ -110,15 +121,13 @@ async def test_a_failing_batch_is_tried_again_but_for_what_was_acknowledged(plac
     assert (version, reason, detail) == (1, "failed", "it was tried 2 times")
 
 
-async def test_explicit_retries_wait_for_their_delay_and_count(place, server, jobs):
-    place.workers.serve(jobs(retry_delay=0.1))
-    async with place.connect() as services:
+async def test_explicit_retries_wait_for_their_delay_and_count(yard, server):
+    async with yard.connect() as services:
         await services.jobs.send("retry 0.2")
         await services.jobs.send("retry-all")
-        await place.diary.says("work retry 0.2 3")
-        await place.diary.says("work retry-all 2")
-    await emptied(place, server)
-    assert letters(place, server) == []
+        await yard.diary.says("work retry 0.2 3")
+        await yard.diary.says("work retry-all 2")
+    await emptied(yard, server)
 
 
 async def test_what_failed_too_often_goes_to_the_dead_letter_queue(place, server, jobs):
@@ -140,21 +149,19 @@ async def test_what_failed_too_often_goes_to_the_dead_letter_queue(place, server
     await emptied(place, server, "failed")
 
 
-async def test_failed_background_task_has_the_batch_tried_again(place, server, jobs):
-    place.workers.serve(jobs())
-    async with place.connect() as services:
+async def test_failed_background_task_has_the_batch_tried_again(yard, server):
+    async with yard.connect() as services:
         await services.jobs.send("background gate")
-        await place.diary.says("work background gate 1")
-        place.open("gate")
-        await place.diary.says("work background gate 2")
-    await emptied(place, server)
+        await yard.diary.says("work background gate 1")
+        yard.open("gate")
+        await yard.diary.says("work background gate 2")
+    await emptied(yard, server)
 
 
-async def test_handler_calls_other_services(place, jobs):
-    place.workers.serve(jobs())
-    async with place.connect() as services:
+async def test_handler_calls_other_services(yard):
+    async with yard.connect() as services:
         await services.jobs.send("call hello")
-        await place.diary.says("answer hello")
+        await yard.diary.says("answer hello")
 
 
 PLAIN = """
@@ -183,17 +190,19 @@ async def test_plain_handler_with_the_batch_alone_runs_in_a_thread(place, server
     await emptied(place, server)
 
 
-async def test_delayed_message_is_not_delivered_before_its_time(place, server, jobs):
-    place.workers.serve(jobs())
-    async with place.connect() as services:
+async def test_delayed_message_is_not_delivered_before_its_time(yard, server):
+    async with yard.connect() as services:
         loop = asyncio.get_running_loop()
         begun = loop.time()
         await services.jobs.send("later", delaySeconds=0.5)
-        assert server.zcard(key(place, "delayed")) == 1
+        assert server.zcard(key(yard, "delayed")) == 1
         await services.jobs.send("now")
-        await place.diary.says("work later 1")
+        await yard.diary.says("work later 1")
         assert 0.5 <= loop.time() - begun < 2.5
-    assert place.diary.lines == ["work now 1", "work later 1"]
+    assert [line for line in yard.diary.lines if line in {"work now 1", "work later 1"}] == [
+        "work now 1",
+        "work later 1",
+    ]
 
 
 async def test_messages_wait_for_a_consumer(place, server, jobs):
@@ -244,15 +253,15 @@ async def test_living_consumer_keeps_its_messages_for_many_leases(place, server,
 
 
 async def test_message_that_kills_its_consumers_dies_alone(place, server, jobs):
-    pool = place.workers.start(jobs(max_retries=2, max_batch_timeout=0.1), "--processes", "2", lease="500ms")
+    pool = place.workers.start(jobs(max_retries=1, max_batch_timeout=0.1), "--processes", "2", lease="300ms")
     pool.ready(2)
     async with place.connect() as services:
         await services.jobs.send_all(["a", "kill", "b"])
         await until(lambda: server.xlen(key(place, "dead")) == 1, "the dead letter")
     await emptied(place, server)
     [[_, reason, detail, *_]] = letters(place, server)
-    assert (reason, detail) == ("abandoned", "it was tried 3 times, the last of which lost its worker")
-    assert sum(line.startswith("work kill") for line in place.diary.lines) == 3
+    assert (reason, detail) == ("abandoned", "it was tried 2 times, and the last time lost its worker")
+    assert sum(line.startswith("work kill") for line in place.diary.lines) == 2
 
 
 async def test_consumer_past_its_grace_period_gives_its_messages_back(place, server, jobs):
@@ -277,7 +286,7 @@ async def test_rolling_restarts_lose_and_double_nothing(place, server, jobs):
     async with place.connect() as services:
         for start in range(0, 400, 50):
             await services.jobs.send_all(expected[start : start + 50])
-            if start in (100, 200):
+            if start == 100:
                 replacement = place.workers.start(folder)
                 assert await asyncio.to_thread(workers.pop(0).terminate) == 0
                 await asyncio.to_thread(replacement.ready)
@@ -298,17 +307,16 @@ async def test_full_queue_refuses_at_once(place, server, jobs):
     assert server.zcard(key(place, "delayed")) == 3
 
 
-async def test_hostile_entries_become_dead_letters_and_the_rest_goes_on(place, server, jobs):
-    place.workers.serve(jobs())
-    stream = key(place, "messages")
+async def test_hostile_entries_become_dead_letters_and_the_rest_goes_on(yard, server):
+    stream = key(yard, "messages")
     for value in (b"garbage", msgpack.packb([9, "x"]), msgpack.packb([1, "id", 0, 0, "json", b"{"]), b"\xc1"):
         server.xadd(stream, {"m": value})
     server.xadd(stream, {"other": "field"})
-    async with place.connect() as services:
+    async with yard.connect() as services:
         await services.jobs.send("good")
-        await place.diary.says("work good 1")
-    await emptied(place, server)
-    assert [letter[1] for letter in letters(place, server)] == ["undecodable"] * 5
+        await yard.diary.says("work good 1")
+    await emptied(yard, server)
+    assert [letter[1] for letter in letters(yard, server)] == ["undecodable"] * 5
 
 
 async def test_messages_sent_while_redis_restarts_arrive(lasting):
@@ -326,12 +334,12 @@ async def test_messages_sent_while_redis_restarts_arrive(lasting):
 
 async def test_all_workers_together_handle_no_more_batches_than_the_queue_allows(place, server, jobs):
     folder = jobs(max_batch_size=1, max_concurrency=1)
-    workers = {place.workers.serve(folder, lease="500ms").pid: place.workers.started[-1] for _ in range(2)}
+    workers = {place.workers.serve(folder, lease="300ms").pid: place.workers.started[-1] for _ in range(2)}
     async with place.connect() as services:
         await services.jobs.send_all([f"hold gate-{number}" for number in range(3)])
         await place.diary.says("work hold gate-0 1")
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(1.2):
+            async with asyncio.timeout(0.5):
                 await place.diary.says("work hold gate-1 1")
         place.open("gate-0")
         await place.diary.says("work hold gate-1 1")

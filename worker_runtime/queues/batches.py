@@ -153,6 +153,8 @@ class Batches:
 
     def lose(self, held: HeldMessage) -> None:
         """Let go of a message that another worker has now."""
+        if held.lost or held.settling:
+            return
         held.lost = True
         _log.warning("lost the claim on message %s of queue %s", held.message.id, self._consumer.queue)
         batch = [other for other in self.held.values() if other.task is held.task]
@@ -227,6 +229,8 @@ class Batches:
             ))
             for held in batch
         ]  # fmt: skip
+        for held in batch:
+            held.settling = True
         if fenced := await self._endings.settle(outcomes):
             _log.warning("queue %s: %d messages were another worker's by then", consumer.queue, len(fenced))
         if any(outcome.delay for _, outcome in outcomes):

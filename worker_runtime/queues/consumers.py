@@ -83,8 +83,7 @@ class QueueConsumers:
 
     def lose(self, held: HeldMessage) -> None:
         """Let go of a message that another worker has now."""
-        if not held.lost:
-            self._batches[held.stream].lose(held)
+        self._batches[held.stream].lose(held)
 
     async def stop(self) -> None:
         """Take no further messages and begin no further batches; when this returns, nothing is being read."""

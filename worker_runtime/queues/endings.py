@@ -85,10 +85,10 @@ class QueueEndings:
     async def _dead(self, held: HeldMessage, *, abandoned: bool) -> tuple[int, bytes, int]:
         if abandoned:
             reason, tried = "abandoned", held.attempts - 1
-            detail = f"it was tried {tried} times, the last of which lost its worker"
+            detail = f"it was tried {_times(tried)}, and the last time lost its worker"
         else:
             reason, tried = "failed", held.attempts
-            detail = f"it was tried {tried} times"
+            detail = f"it was tried {_times(tried)}"
         _log.error("dead letter: queue %s, message %s: %s", self._keys.queue, held.message.id, detail)
         if self._heir is None:
             extras = {"message": held.message.id}
@@ -101,3 +101,7 @@ class QueueEndings:
 
     async def _run(self, arguments: Sequence[str | int | bytes]) -> list[bytes]:
         return await SETTLE.run(self._link, [self._keys.messages, self._keys.delayed, self._keys.dead], arguments)
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"

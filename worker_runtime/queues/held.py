@@ -22,10 +22,13 @@ class HeldMessage:
         claimed: When Redis last heard of it; seconds of the monotonic clock.
         held_until: Until when its lease is renewed.
         lost: Whether another worker has it now.
+        settling: Whether its end is on its way to Redis: a lease that ends now ended well.
         task: What handles it, once it is being handled.
     """
 
-    __slots__ = ("attempts", "claimed", "held_until", "key", "lost", "message", "stream", "task", "value")
+    __slots__ = (
+        "attempts", "claimed", "held_until", "key", "lost", "message", "settling", "stream", "task", "value",
+    )  # fmt: skip
 
     def __init__(self, stream: str, key: Key, value: bytes, message: Stored, now: float) -> None:
         self.stream = stream
@@ -36,4 +39,5 @@ class HeldMessage:
         self.claimed = now
         self.held_until = float("inf")
         self.lost = False
+        self.settling = False
         self.task: asyncio.Task[None] | None = None
