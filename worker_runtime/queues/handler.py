@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import inspect
 import logging
 import time
@@ -17,7 +16,8 @@ from broker.methods.policy import policy_of
 from broker.methods.signature import signature_of
 from broker.methods.visibility import resolve
 from broker.names import DEFAULT_ENTRYPOINT
-from client.stub import enclosing_deadline
+from client.deadline import enclosing_deadline
+from client.threads import start_in_thread
 from worker_runtime.config import ServiceConfig
 from worker_runtime.context import Context, current
 from worker_runtime.queues.batch import MessageBatch
@@ -148,16 +148,7 @@ def check_handlers(services: Iterable[tuple[Service, ServiceConfig]]) -> None:
 
 
 async def _in_thread(ctx: Context, threads: Executor, function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
-    context = contextvars.copy_context()
-
-    def contained() -> Any:
-        try:
-            return context.run(function, *arguments)
-        except (StopIteration, GeneratorExit, SystemExit, KeyboardInterrupt) as error:
-            # A future must not carry these: they would end whatever awaits it, not be raised there.
-            raise RuntimeError(f"The handler raised {type(error).__name__}.") from error
-
-    running = asyncio.get_running_loop().run_in_executor(threads, contained)
+    running = start_in_thread(threads, function, arguments, {})
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:

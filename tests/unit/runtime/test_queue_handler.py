@@ -26,7 +26,7 @@ def handler_of(**members):
 
 async def run(function, **settings):
     service = Service("s", {"Default": type("Default", (WorkerEntrypoint,), {"queue": function})})
-    serving = Serving(service, ENV, None, Settings(**settings), ServiceKeys("p", "s"))
+    serving = Serving(service, ENV, None, Settings(**settings), ServiceKeys("p", "s"), None, None)
     with ThreadPoolExecutor(1) as threads:
         return await Handler(service).run(MessageBatch("work", [], Verdicts()), serving, threads)
 
