@@ -85,7 +85,7 @@ async def test_a_default_entrypoint_that_is_not_there_is_the_assets(services):
 
 async def test_assets_answer_before_the_fetch_of_the_service_and_the_service_gets_the_rest(services):
     about = await services.site.fetch("https://h/about")
-    moved = await services.site.fetch("https://h/old?q=1")
+    moved = await services.site.fetch("https://h/old?q=1", redirect="manual")
     refused = await services.site.fetch("https://h/about", method="POST", body="x")
     own = await services.site.fetch("https://h/api?q=1", method="POST", body="the body")
     page = await services.site.fetch(Request("https://h/deep/link", headers={"sec-fetch-mode": "navigate"}))
