@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
 from broker.keys import NamespaceKeys, QueueKeys
+from broker.names import DEFAULT_ENTRYPOINT
 from client.caller import Caller
 from client.stub import Stub, bind, live_target
 from worker_runtime.assets.binding import Assets
@@ -59,8 +60,19 @@ class Exports:
         for name in entrypoints:
             setattr(self, name, Export(live_target(bind(caller, service, name))))
 
-    def __getattr__(self, name: str) -> NoReturn:
-        raise AttributeError(f"ctx.exports has no {name!r}: there is no such entrypoint.")
+    def __getattr__(self, name: str) -> Any:
+        if name == "default" and DEFAULT_ENTRYPOINT in self.__dict__:
+            return self.__dict__[DEFAULT_ENTRYPOINT]
+        if name.startswith("__"):
+            raise AttributeError(name)
+        offered = ", ".join(sorted(self))
+        raise AttributeError(f"ctx.exports has no {name!r}; the entrypoints of this service are {offered}.")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.__dict__)
+
+    def __repr__(self) -> str:
+        return f"<exports: {', '.join(sorted(self))}>"
 
 
 def build_env(config: ServiceConfig, caller: Caller, holdings: Holdings) -> Env:

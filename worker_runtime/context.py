@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, NoReturn, Protocol, cast
 
+from worker_runtime.overriding import overridden
+
 _log: Final = logging.getLogger("callyard.worker")
 
 _NO_TASKS: Final[AbstractSet[asyncio.Future[Any]]] = frozenset()
@@ -47,6 +49,12 @@ class DrainOutcome(NamedTuple):
 
     failed: int
     cancelled: int
+
+
+watching: Final[contextvars.ContextVar[Callable[[Any, asyncio.Future[Any]], object] | None]] = contextvars.ContextVar(
+    "callyard.watching", default=None
+)
+"""Told of each background task: what `waitUntil` was given, and the future of its end."""
 
 
 class Context:
@@ -185,6 +193,8 @@ class Context:
                 self.tasks = set()
             self.tasks.add(task)
             task.add_done_callback(self._ended_task)
+            if (watch := watching.get()) is not None:
+                watch(awaitable, task)
 
     def _ended_task(self, task: asyncio.Future[Any]) -> None:
         if isinstance(self.tasks, set):
@@ -213,7 +223,10 @@ current: Final[contextvars.ContextVar[Invocation]] = contextvars.ContextVar("cal
 
 
 class Environment:
-    """`env` as a module-level name: whatever is read from it comes from the `env` of the running call."""
+    """`env` as a module-level name: what is read from it comes from the `env` of the running call.
+
+    `with_env` and `patch_env` go before that, also where no call is running.
+    """
 
     __slots__ = ()
 
@@ -221,10 +234,19 @@ class Environment:
         # Tools that inspect modules ask for such names, and take only AttributeError for a no.
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(name)
+        over = overridden()
+        if over is not None and (over.whole or name in over.values):
+            return over.value(name)
         return getattr(_invocation(f"env.{name}").env, name)
 
     def __dir__(self) -> list[str]:
-        return dir(_invocation("env").env)
+        over = overridden()
+        if over is not None and over.whole:
+            return sorted(over.values)
+        running = current.get(None)
+        if running is None and over is None:
+            raise _outside("env")
+        return sorted({*(() if running is None else dir(running.env)), *(() if over is None else over.values)})
 
     def __repr__(self) -> str:
         return "<env of the running call>"
@@ -232,6 +254,27 @@ class Environment:
 
 env: Final = Environment()
 """The environment of the running call; outside a call reading from it raises `RuntimeError`."""
+
+
+class ImportableExports:
+    """`ctx.exports` as a module-level name: the entrypoints of the service whose call is running."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)
+        return getattr(_invocation(f"exports.{name}").ctx.exports, name)
+
+    def __dir__(self) -> list[str]:
+        return dir(_invocation("exports").ctx.exports)
+
+    def __repr__(self) -> str:
+        return "<exports of the running call>"
+
+
+exports: Final = ImportableExports()
+"""The entrypoints of the service whose call is running; outside a call reading from it raises `RuntimeError`."""
 
 
 def wait_until(awaitable: Awaitable[Any] | concurrent.futures.Future[Any]) -> None:
@@ -254,7 +297,11 @@ def _invocation(what: str) -> Invocation:
     try:
         return current.get()
     except LookupError:
-        raise RuntimeError(f"{GLOBAL_SCOPE} {what} can be read only inside a call.") from None
+        raise _outside(what) from None
+
+
+def _outside(what: str) -> RuntimeError:
+    return RuntimeError(f"{GLOBAL_SCOPE} {what} can be read only inside a call.")
 
 
 def _is_awaitable(value: object) -> bool:

@@ -19,6 +19,7 @@ from worker_runtime.delivery import Delivery, Work
 from worker_runtime.endings import Endings
 from worker_runtime.execution import Execution
 from worker_runtime.invocation import Invocation, caller_gone, refused, timed_out
+from worker_runtime.observing import Observer, describe_end
 from worker_runtime.settling import Settler
 
 TICK_SECONDS: Final = 0.25
@@ -138,6 +139,13 @@ class Dispatcher:
         if tasks:
             await asyncio.wait(tasks, timeout=1)
         await asyncio.wait([asyncio.ensure_future(self._endings.settled())], timeout=1)
+
+    def observe(self, observer: Observer) -> None:
+        """Tell *observer* of each call that ends from now on, before its caller hears of it."""
+        find = self._execution.find
+        self._endings.observe = lambda work, outcome: observer(
+            describe_end(work, outcome, find(work.call.caller, work.call.sequence))
+        )
 
     def close(self) -> None:
         """Let the threads go; those that still run a method end by themselves."""

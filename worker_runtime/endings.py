@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from broker.codec import pack
@@ -29,12 +29,16 @@ class Endings:
     """Every way is one fenced step in Redis, so that none of them can happen by halves or twice."""
 
     def __init__(self, link: Link, consumer: str, settler: Settler) -> None:
+        self.observe: Callable[[Work, Outcome], None] | None = None
+        """Told of each call that ended and how, before its caller is."""
         self._link = link
         self._consumer = consumer
         self._settler = settler
 
     def answer(self, work: Work, outcome: Outcome, *, ticket: Ticket | None = None, acknowledge: bool = True) -> None:
         """Send *outcome* to whoever wants it; without *acknowledge* the entry stays pending. Never blocks."""
+        if self.observe is not None:
+            self.observe(work, outcome)
         call = work.call
         reply = b"" if work.oneway else pack_reply(Reply(call.sequence, outcome.kind, outcome.body))
         if acknowledge and ticket is None and not (call.options and "keep" in call.options):
@@ -87,6 +91,8 @@ class Endings:
         keys = [source.stream, source.keys.dead, work.channel if work else source.keys.reply("nobody")]
         reply, stores = b"", list[Store]()
         if work is not None and outcome is not None:
+            if self.observe is not None:
+                self.observe(work, outcome)
             reply = b"" if work.oneway else pack_reply(Reply(work.call.sequence, outcome.kind, outcome.body))
             stores = [*self._stores(work, outcome, ticket), Store(work.tail_key, b"", 0)]
         arguments: list[str | int | bytes] = [

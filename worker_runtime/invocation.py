@@ -45,8 +45,8 @@ class Invocation:
     """A call that runs here: what its code sees, and what the runtime needs to end it."""
 
     __slots__ = (
-        "cancelled_because", "claimed", "ctx", "env", "expires", "held_until", "interrupted", "key", "leave", "lost",
-        "method", "replied", "session", "settling", "started", "task", "ticket", "work",
+        "begun", "cancelled_because", "claimed", "ctx", "env", "expires", "held_until", "interrupted", "key", "leave",
+        "lost", "method", "replied", "session", "settling", "started", "task", "ticket", "work",
     )  # fmt: skip
 
     def __init__(self, work: Work, method: Method, ctx: Context, env: Any, claimed: float, expires: float) -> None:
@@ -58,6 +58,8 @@ class Invocation:
         self.env = env
         self.expires = expires
         """Seconds of the event loop's clock at which the method is cancelled."""
+        self.begun: Final = claimed
+        """When it began; seconds of the event loop's clock."""
         self.claimed = claimed
         """When Redis last heard that the call is still worked on; seconds of the event loop's clock."""
         self.held_until = expires

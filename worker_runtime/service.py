@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from broker.errors import ConfigurationError, MethodNotFound, ServiceUnavailable
 from broker.methods.method import Method, prepare, prepare_fetch
@@ -147,10 +147,30 @@ def load_object(target: str, name: str | None = None) -> Service:
     cls = getattr(module, class_name, None)
     if not _is_entrypoint(cls):
         raise ConfigurationError(f"{target}: {class_name} is not a WorkerEntrypoint.", fix=_EXAMPLE)
+    return load_class(cls, name)
+
+
+def load_class(cls: type[WorkerEntrypoint], name: str | None = None) -> Service:
+    """Serve *cls* as the default entrypoint of a service; see `load_object` for its name.
+
+    Raises:
+        ConfigurationError: It cannot be served.
+    """
     if name is None:
-        plain = module_name.rpartition(".")[2] if class_name == DEFAULT_ENTRYPOINT else class_name
+        plain = cls.__module__.rpartition(".")[2] if cls.__name__ == DEFAULT_ENTRYPOINT else cls.__name__
         name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", plain).lower()
-    return _serve(name, {DEFAULT_ENTRYPOINT: cls}, Path(module.__file__ or module_name))
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+    return _serve(name, {DEFAULT_ENTRYPOINT: cls}, Path(file or cls.__module__))
+
+
+def load_module(module: ModuleType, name: str | None = None) -> Service:
+    """Serve the entrypoints of *module* as *name*, by default its own.
+
+    Raises:
+        ConfigurationError: Nothing in it can be served.
+    """
+    file = Path(module.__file__ or module.__name__)
+    return _serve(name or module.__name__.rpartition(".")[2], _exported(module, file), file)
 
 
 def _serve(name: str, entrypoints: dict[str, Any], file: Path, front: Front | None = None) -> Service:
@@ -180,7 +200,7 @@ def _exported(module: ModuleType, file: Path) -> dict[str, type[WorkerEntrypoint
     return found
 
 
-def _is_entrypoint(value: object) -> bool:
+def _is_entrypoint(value: object) -> TypeGuard[type[WorkerEntrypoint]]:
     return isinstance(value, type) and issubclass(value, WorkerEntrypoint) and value is not WorkerEntrypoint
 
 

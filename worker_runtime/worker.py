@@ -26,6 +26,7 @@ from worker_runtime.d1.holdings import Holdings
 from worker_runtime.delivery import Source
 from worker_runtime.dispatcher import Dispatcher
 from worker_runtime.leases import Leased, Leases
+from worker_runtime.observing import Observer
 from worker_runtime.queues.consumers import QueueConsumers
 from worker_runtime.queues.held import HeldMessage
 from worker_runtime.service import Service
@@ -68,7 +69,15 @@ class Worker:
     adds one for its blocking read.
     """
 
-    def __init__(self, plan: Plan, address: Address) -> None:
+    def __init__(self, plan: Plan, address: Address, *, guarded: bool = True) -> None:
+        """Connect nothing yet.
+
+        Args:
+            plan: What to serve.
+            address: Where Redis is.
+            guarded: Whether a watchdog reports an event loop that is blocked and ends the process of one that stays
+                so. Somebody who stops in a debugger wants none.
+        """
         # New at every start: a name used again would inherit what its predecessor left pending.
         self.name: Final = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self.plan: Final = plan
@@ -86,23 +95,24 @@ class Worker:
             services=[service.name for service, _ in plan.services],
         )
         self._holdings = Holdings()
-        self._servings = [self._serving(service, config) for service, config in plan.services]
+        self.servings: Final = [self._serving(service, config) for service, config in plan.services]
         sources = [
-            Source(serving, entrypoint) for serving in self._servings for entrypoint in serving.service.entrypoints
+            Source(serving, entrypoint) for serving in self.servings for entrypoint in serving.service.entrypoints
         ]
         self._sources = sources
-        self._offers: list[Mapping[str, Any]] = [serving.service.describe() for serving in self._servings]
+        self._offers: list[Mapping[str, Any]] = [serving.service.describe() for serving in self.servings]
         self._sweeper = Sweeper(self._commands, self.name, self._caller.clock, sources, self._dispatcher)
         self._consumer = Consumer(
             self._commands, self._reading, self.name, sources, self._dispatcher, self._sweeper.hold_off
         )
         self._consumer.swept = lambda: self._sweeper.waiting
         configs = [config.queue_consumers for _, config in plan.services]
-        served = zip(self._servings, configs, strict=True)
+        served = zip(self.servings, configs, strict=True)
         self._queues = QueueConsumers(self._commands, address, self.name, self._caller.clock, served)
         self._watchdog = Watchdog(self._dispatcher.claims.held)
+        look = self._watchdog.look if guarded else _no_look
         lease = min(config.settings.lease for _, config in plan.services)
-        self._leases = Leases(address, self.name, lease, self._held, self._lose, self._watchdog.look)
+        self._leases = Leases(address, self.name, lease, self._held, self._lose, look)
         self._control = Link(address, name=f"callyard-control-{self.name}", resend=False, silence=3600)
         self._control.on_open.append(self._subscribe)
         self._control.on_push = self._controlled
@@ -150,6 +160,24 @@ class Worker:
         done, _ = await asyncio.wait([self._reader, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
+
+    def observe(self, observer: Observer) -> None:
+        """Tell *observer* of each call that ends from now on, on the event loop and before its caller hears of it."""
+        self._dispatcher.observe(observer)
+
+    async def settled(self, timeout: float) -> bool:
+        """Whether, within *timeout* seconds, every call in the streams came to its end with its background tasks."""
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + timeout
+        pause = 0.001
+        while (left := give_up - loop.time()) > 0 and await self._dispatcher.drain(left):
+            # An entry is deleted when its call is acknowledged: what was queued meanwhile shows too.
+            lengths = await asyncio.gather(*[self._commands.send("XLEN", source.stream) for source in self._sources])
+            if not any(lengths):
+                return True
+            await asyncio.sleep(pause)
+            pause = min(0.05, pause * 2)
+        return False
 
     async def drain(self, grace: float) -> bool:
         """Take no more calls, wait at most *grace* seconds for those that run, and disconnect.
@@ -213,7 +241,7 @@ class Worker:
             self._dispatcher.lose(held)
 
     async def _subscribe(self) -> None:
-        for serving in self._servings:
+        for serving in self.servings:
             alive = serving.keys.alive(self._caller.id)
             await self._control.send_now("SUBSCRIBE", serving.keys.control)
             # Nobody writes to it: that it is subscribed tells callers that this process lives.
@@ -245,7 +273,7 @@ class Worker:
     async def _call_sweepers(self) -> None:
         """Tell the other workers that something was given back; they would find it by themselves, but later."""
         if self._commands.connected:
-            told = [self._commands.send("PUBLISH", s.keys.control, pack([1, "sweep"])) for s in self._servings]
+            told = [self._commands.send("PUBLISH", s.keys.control, pack([1, "sweep"])) for s in self.servings]
             await asyncio.wait(told, timeout=1)
 
     async def _keep_reading(self) -> None:
@@ -273,7 +301,7 @@ class Worker:
                 _log.warning("cannot renew what is offered: %s", error)
 
     async def _offer(self) -> None:
-        for serving, offers in zip(self._servings, self._offers, strict=True):
+        for serving, offers in zip(self.servings, self._offers, strict=True):
             await publish_offers(self._commands, serving.keys, offers, backlog=serving.settings.backlog)
             now = self._caller.clock.at(asyncio.get_running_loop().time())
             await publish_version(self._commands, serving.keys, serving.service.names, now)
@@ -291,7 +319,7 @@ class Worker:
             async with asyncio.timeout(2):
                 for stream in [*[source.stream for source in self._sources], *self._queues.streams]:
                     await RETIRE.run(self._commands, [stream], [GROUP, FORGOTTEN_MS, self.name])
-                for serving in self._servings:
+                for serving in self.servings:
                     await self._commands.send("DEL", serving.keys.worker(self.name))
         except (RpcError, TimeoutError) as error:
             _log.info("left without saying goodbye: %s", error)
@@ -302,3 +330,7 @@ class Worker:
         await self._caller.close()
         for link in (self._reading, self._control, self._commands):
             await link.close()
+
+
+def _no_look() -> None:
+    """Look away."""

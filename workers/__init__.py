@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 from broker.http import Blob, File, FormData, Headers, Request, Response
 from broker.methods.target import RpcTarget
-from worker_runtime.context import env, wait_until, waitUntil
+from worker_runtime.context import env, exports, wait_until, waitUntil
 from worker_runtime.entrypoint import WorkerEntrypoint
+from worker_runtime.overriding import patch_env, with_env
 
 if TYPE_CHECKING:
     from client.object_stub import RpcStub
@@ -25,9 +26,12 @@ __all__ = [
     "RpcTarget",
     "WorkerEntrypoint",
     "env",
+    "exports",
     "fetch",
+    "patch_env",
     "waitUntil",
     "wait_until",
+    "with_env",
 ]
 
 _LATER = {

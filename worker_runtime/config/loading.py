@@ -23,7 +23,7 @@ def load(
     path: Path,
     *,
     environment: str | None = None,
-    variables: Mapping[str, str] | None = None,
+    variables: Mapping[str, object] | None = None,
     process_environment: Mapping[str, str],
     flags: Mapping[str, str | None] | None = None,
 ) -> ServiceConfig:

@@ -15,7 +15,7 @@ def secrets(
     section: Section,
     directory: Path,
     *,
-    given: Mapping[str, str],
+    given: Mapping[str, object],
     process_environment: Mapping[str, str],
     mistakes: Mistakes,
 ) -> dict[str, str]:

@@ -1,0 +1,191 @@
+"""The testing kit as a user has it: services in the process of the test, replaced bindings, background tasks."""
+
+import asyncio
+from unittest.mock import AsyncMock, Mock
+
+import pytest
+
+from client import CallCancelled, ConfigurationError, InvalidArguments, RemoteError, options, submit
+from worker_runtime.testing import ServiceUnderTest, serve
+from workers import Response, WorkerEntrypoint, env
+
+
+class Greeter(WorkerEntrypoint):
+    async def greet(self, name: str) -> str:
+        return f"{env.WORD}, {name}"
+
+    async def add(self, a: int, b: int) -> int:
+        return await self.env.ADDER.add(a, b)
+
+    async def precise(self) -> str:
+        return await self.env.ADDER.precision
+
+    async def page(self) -> str:
+        return await (await self.env.ADDER.fetch("http://any/where")).text()
+
+    async def role(self) -> str:
+        return self.ctx.props.get("role", "nobody")
+
+    async def signup(self, name: str) -> str:
+        self.ctx.waitUntil(self._tell(name))
+        return "Success"
+
+    async def _tell(self, name: str) -> int:
+        if not name:
+            raise ValueError("nobody to tell")
+        await self.env.GATE.wait()
+        return len(name)
+
+
+class Adder(WorkerEntrypoint):
+    async def add(self, a: int, b: int) -> int:
+        return a + b
+
+
+class FakeAdder:
+    precision = "exact"
+
+    def add(self, a, b):
+        if a < 0:
+            raise LookupError("negative")
+        return a + b + 100
+
+    async def fetch(self, request):
+        return Response(f"fake {request.url}")
+
+
+async def test_service_is_called_through_a_real_stub():
+    async with serve(Greeter, variables={"WORD": "Hello"}) as greeter:
+        assert await greeter.stub.greet("Ada") == "Hello, Ada"
+        assert await greeter.services.greeter.greet("Bob") == "Hello, Bob"
+        assert await options(greeter.stub, timeout=2).greet("Cid") == "Hello, Cid"
+        with pytest.raises(InvalidArguments, match="name"):
+            await greeter.stub.greet(1)
+
+
+async def test_object_takes_the_place_of_a_binding_and_its_calls_are_recorded():
+    async with serve(Greeter, bindings={"ADDER": FakeAdder()}) as greeter:
+        assert await greeter.stub.add(1, 2) == 103
+        with pytest.raises(LookupError, match="negative"):
+            await greeter.stub.add(-1, 2)
+        assert await greeter.stub.precise() == "exact"
+        assert await greeter.stub.page() == "fake http://any/where"
+        assert greeter.calls("ADDER")[:2] == [("add", (1, 2), {}), ("add", (-1, 2), {})]
+        assert greeter.calls("ADDER")[2].method == "fetch"
+
+
+@pytest.mark.parametrize("fake", [Adder, FakeAdder])
+async def test_class_takes_the_place_of_a_binding(fake):
+    async with serve(Greeter, bindings={"ADDER": fake}) as greeter:
+        assert await greeter.stub.add(1, 2) in (3, 103)
+        assert greeter.calls("ADDER") == [("add", (1, 2), {})]
+
+
+async def test_mock_has_every_method():
+    plain, asynchronous = Mock(), AsyncMock()
+    plain.add.return_value = 7
+    async with serve(Greeter, bindings={"ADDER": plain}) as greeter:
+        assert await greeter.stub.add(1, 2) == 7
+    plain.add.assert_called_once_with(1, 2)
+    asynchronous.add.return_value = 8
+    async with serve(Greeter, bindings={"ADDER": asynchronous}) as greeter:
+        assert await greeter.stub.add(1, 2) == 8
+    asynchronous.add.assert_awaited_once_with(1, 2)
+
+
+async def test_what_cannot_cross_the_broker_fails_with_a_fake_too():
+    class Unsendable:
+        def add(self, a, b):
+            return object()
+
+    async with serve(Greeter, bindings={"ADDER": Unsendable()}) as greeter:
+        with pytest.raises(RemoteError, match="Could not serialize"):
+            await greeter.stub.add(1, 2)
+
+
+async def test_background_tasks_are_waited_for_and_show_how_they_ended():
+    gate = asyncio.Event()
+    async with serve(Greeter, variables={"GATE": gate}) as greeter:
+        assert await greeter.stub.signup("Ada") == "Success"
+        assert await greeter.stub.signup("") == "Success"
+        with pytest.raises(TimeoutError, match="still run"):
+            await greeter.settled(timeout=0.05)
+        gate.set()
+        told, failed = await greeter.background()
+        assert (told.name, told.result, told.error) == ("_tell", 3, None)
+        assert isinstance(failed.error, ValueError)
+
+
+async def test_one_way_calls_are_settled_too():
+    async with serve(Greeter, bindings={"ADDER": FakeAdder()}) as greeter:
+        for _ in range(10):
+            await submit(greeter.stub.add, 1, 2)
+        await greeter.settled()
+        assert len(greeter.calls("ADDER")) == 10
+
+
+async def test_two_blocks_at_once_never_meet():
+    async with serve(Greeter, variables={"WORD": "one"}) as one, serve(Greeter, variables={"WORD": "two"}) as two:
+        assert await one.stub.greet("x") == "one, x"
+        assert await two.stub.greet("x") == "two, x"
+        assert one.url == two.url
+        assert one.prefix != two.prefix
+
+
+async def test_services_of_one_block_call_each_other(root):
+    async with serve(root / "examples/add/worker_a", root / "examples/add/worker_b") as pool:
+        response = await pool.services.worker_a.fetch("http://a/")
+        assert await response.text() == "Result: 3"
+
+
+async def test_binding_of_a_configuration_is_replaced(root):
+    async with serve(root / "examples/add/worker_a", bindings={"WORKER_B": FakeAdder()}) as pool:
+        assert await (await pool.stub.fetch("http://a/")).text() == "Result: 103"
+        assert pool.calls("WORKER_B") == [("add", (1, 2), {})]
+
+
+async def test_each_service_may_have_bindings_of_its_own():
+    one = ServiceUnderTest(Greeter, name="one", bindings={"ADDER": FakeAdder()})
+    two = ServiceUnderTest(Greeter, name="two", bindings={"ADDER": Adder})
+    async with serve(one, two) as pool:
+        assert await pool.services.one.add(1, 2) == 103
+        assert await pool.services.two.add(3, 4) == 7
+        assert pool.calls("ADDER", service="one") == [("add", (1, 2), {})]
+        assert [made.args for made in pool.calls("ADDER")] == [(1, 2), (3, 4)]
+        assert await pool.services.service("one", props={"role": "boss"}).role() == "boss"
+
+
+async def test_binding_that_no_service_has_is_named(root):
+    with pytest.raises(ConfigurationError, match="no binding WORKER_C to replace in worker_a"):
+        async with serve(root / "examples/add/worker_a", bindings={"WORKER_C": FakeAdder()}):
+            pass
+    async with serve(Greeter) as greeter:
+        with pytest.raises(LookupError, match="'ADDER' was replaced"):
+            greeter.calls("ADDER")
+
+
+@pytest.mark.parametrize("target", [3, int, "no/such/folder"])
+async def test_what_cannot_be_served_is_refused(target):
+    with pytest.raises(ConfigurationError):
+        async with serve(target):
+            pass
+
+
+async def test_call_that_hangs_is_cancelled_at_the_end_of_the_block():
+    running, cancelled = asyncio.Event(), asyncio.Event()
+
+    class Slow(WorkerEntrypoint):
+        async def hang(self):
+            running.set()
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                cancelled.set()
+                raise
+
+    async with serve(Slow) as slow:
+        call = slow.stub.hang()
+        await running.wait()
+    assert cancelled.is_set()
+    with pytest.raises(CallCancelled):
+        await call

@@ -1,0 +1,62 @@
+"""What an observer is told of each call that ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, Literal, NamedTuple
+
+from broker.codec import decode
+from broker.envelope import FETCH, RAISED, RETURNED
+from broker.errors import RpcError
+from worker_runtime.delivery import Work
+from worker_runtime.invocation import Invocation, Outcome
+
+How = Literal["returned", "raised", "refused"]
+
+_HOW: Final[dict[int, How]] = {RETURNED: "returned", RAISED: "raised"}
+
+
+class Ended(NamedTuple):
+    """A call that ended, but for its background tasks.
+
+    Attributes:
+        service: The service that it was made to.
+        entrypoint: The entrypoint.
+        method: What was called: a method, a property, or "fetch".
+        seconds: How long it ran; None where it was refused before it began.
+        how: Whether the method returned or raised, or the runtime refused the call.
+        error: Type and message of what was raised or refused; empty where it returned.
+    """
+
+    service: str
+    entrypoint: str
+    method: str
+    seconds: float | None
+    how: How
+    error: str
+
+
+Observer = Callable[[Ended], None]
+
+
+def describe_end(work: Work, outcome: Outcome, invocation: Invocation | None) -> Ended:
+    """What an observer is told of *outcome*; *invocation* is None where the call never began."""
+    step = work.call.program[-1] if work.call.program else None
+    how = _HOW.get(outcome.kind, "refused")
+    return Ended(
+        work.delivery.source.serving.service.name,
+        work.delivery.source.entrypoint,
+        "?" if step is None else "fetch" if step.kind == FETCH else ".".join(step.path),
+        None if invocation is None else asyncio.get_running_loop().time() - invocation.begun,
+        how,
+        "" if how == "returned" else _error(outcome),
+    )
+
+
+def _error(outcome: Outcome) -> str:
+    try:
+        name, message = decode(outcome.body)[:2]
+    except (RpcError, ValueError, TypeError):
+        return "an error that cannot be shown"
+    return f"{name}: {message}" if message else str(name)
