@@ -6,9 +6,10 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from broker.embedded import EmbeddedBroker
 from broker.errors import BrokerUnavailable, ConfigurationError, RpcError
@@ -17,15 +18,24 @@ from client.gateway.server import read_listen
 from worker_runtime.assets.front import front_of
 from worker_runtime.config import ServiceConfig, Settings, load, plan
 from worker_runtime.d1 import cli as d1
-from worker_runtime.exits import CHILD, Exit, say
+from worker_runtime.dev.call_log import log_calls
+from worker_runtime.dev.reloading import Reloader
+from worker_runtime.exits import CHILD, RELOADED, Exit, say
 from worker_runtime.gateway import PoolGateway
+from worker_runtime.health import Health
 from worker_runtime.pool import run_worker
 from worker_runtime.queues.handler import check_handlers
 from worker_runtime.service import Service, load_object, load_service
 from worker_runtime.supervisor import supervise
 from worker_runtime.worker import Plan
 
-_DEFAULT_URL = "redis://localhost:6379"
+DEV: Final = "dev"
+"""The command for developers: what follows is embedded, reloaded and logged."""
+DEV_HTTP: Final = "127.0.0.1:8787"
+"""Where `dev` serves HTTP, as soon as there is a flag `--http` for it."""
+
+_DEFAULT_URL: Final = "redis://localhost:6379"
+_URL_VARIABLE: Final = "BROKER_URL"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,36 +65,69 @@ def _fail(error: RpcError, code: Exit) -> int:
 
 
 def _run(given: argparse.Namespace, arguments: list[str]) -> int:
+    if given.targets[:1] == [DEV]:
+        _develop(given)
+    if given.reload and RELOADED not in os.environ and not given.check:
+        # Nothing of the services is loaded here: this process outlives their versions.
+        with _broker(given) as url:
+            reloader = Reloader([sys.executable, "-m", "worker_runtime", *arguments], {_URL_VARIABLE: url})
+            return reloader.run(given.targets or ["."], given.env)
     plan_ = load_plan(given)
     if given.check:
         return _check(plan_, given)
-    if given.embedded:
+    with _broker(given) as url:
+        return _serve(plan_, url, given, arguments)
+
+
+def _develop(given: argparse.Namespace) -> None:
+    """Turn `dev DIR …` into what it stands for."""
+    given.targets = given.targets[1:]
+    given.reload = given.log_calls = True
+    given.embedded = given.broker is None
+    given.http = given.http or DEV_HTTP
+
+
+@contextmanager
+def _broker(given: argparse.Namespace) -> Generator[str]:
+    """The URL of the broker; an embedded one runs meanwhile, unless whoever started this process has it."""
+    if given.embedded and not {CHILD, RELOADED} & os.environ.keys():
         with EmbeddedBroker() as broker:
             say(f"embedded broker ({broker.kind}) at {broker.url}")
-            return _serve(plan_, broker.url, arguments, given)
-    return _serve(plan_, _url(given), arguments, given)
+            yield broker.url
+    else:
+        yield _url(given)
 
 
-def _serve(plan_: Plan, url: str, arguments: list[str], given: argparse.Namespace) -> int:
+def _serve(plan_: Plan, url: str, given: argparse.Namespace, arguments: list[str]) -> int:
     address = Address.parse(url)
     gateway = _gateway(plan_, url, given)
+    health = _health(plan_.settings)
     if plan_.settings.processes > 1 and CHILD not in os.environ:
-        return supervise(plan_.settings, [*_without_embedded(arguments), "--broker", url])
-    return run_worker(plan_, address, gateway)
+        # The URL may hold a password, and everybody sees command lines.
+        command = [sys.executable, "-m", "worker_runtime", *arguments]
+        return supervise(plan_.settings, command, {_URL_VARIABLE: url}, health)
+    observer = log_calls() if given.log_calls else None
+    return run_worker(plan_, address, gateway, health=health, observer=observer)
 
 
 def _gateway(plan_: Plan, url: str, given: argparse.Namespace) -> PoolGateway | None:
     if given.http is None:
         return None
-    return PoolGateway(plan_, url, read_listen(given.http), shared=CHILD in os.environ)
+    return PoolGateway(plan_, url, read_listen(given.http), shared=bool({CHILD, RELOADED} & os.environ.keys()))
 
 
-def _without_embedded(arguments: list[str]) -> list[str]:
-    return [argument for argument in arguments if argument != "--embedded"]
+def _health(settings: Settings) -> Health | None:
+    """What answers `--health`, if that was asked for; of several processes the outermost does."""
+    if not settings.health or {CHILD, RELOADED} & os.environ.keys():
+        return None
+    health = Health(settings.health)
+    health.start()
+    say(f"health at http://{health.address}/ready and /live")
+    return health
 
 
 def _url(given: argparse.Namespace) -> str:
-    return given.broker or os.environ.get("BROKER_URL") or _DEFAULT_URL
+    return given.broker or os.environ.get(_URL_VARIABLE) or _DEFAULT_URL
 
 
 def _check(plan_: Plan, given: argparse.Namespace) -> int:
@@ -178,13 +221,18 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Exit codes: 0 drained, 1 crashed, 2 wrong configuration, 3 no Redis at start, 4 grace period exceeded. "
         "For databases: python -m worker_runtime d1 --help.",
     )  # fmt: skip
-    parser.add_argument("targets", nargs="*", metavar="CONFIG|DIR|module:Class", help="what to serve (default: .)")
-    parser.add_argument("--broker", metavar="URL", help=f"where Redis is (default: $BROKER_URL, then {_DEFAULT_URL})")
-    parser.add_argument("--embedded", action="store_true", help="start a private Redis for as long as this runs")
+    parser.add_argument("targets", nargs="*", metavar="[dev] CONFIG|DIR|module:Class",
+        help="what to serve (default: .); after the word dev: --embedded, with --reload and --log-calls",
+    )  # fmt: skip
+    broker = parser.add_mutually_exclusive_group()
+    broker.add_argument("--broker", metavar="URL", help=f"where Redis is (default: $BROKER_URL, then {_DEFAULT_URL})")
+    broker.add_argument("--embedded", action="store_true", help="start a private Redis for as long as this runs")
     parser.add_argument("--env", metavar="NAME", help="the environment of the configuration to use")
     parser.add_argument("--var", action="append", default=[], metavar="KEY=VALUE", help="set a variable of env")
     parser.add_argument("--check", action="store_true", help="validate, print the plan and exit")
     parser.add_argument("--http", metavar="HOST:PORT", help="serve the first service over HTTP too, for development")
+    parser.add_argument("--reload", action="store_true", help="start anew when a file of a service changes")
+    parser.add_argument("--log-calls", action="store_true", help="print a line for each call")
     parser.add_argument("--verbose", "-v", action="store_true", help="log what happens")
     for flag in Settings.flags():
         switch = flag.default.lower() in ("false", "true", "off", "on", "no", "yes")

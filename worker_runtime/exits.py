@@ -1,11 +1,19 @@
-"""What a worker process and its supervisor share: the exit codes, a variable, and the terminal."""
+"""What a worker process and those who start it share: the exit codes, variables, and the terminal."""
 
+import os
 import sys
+from contextlib import suppress
 from enum import IntEnum
 from typing import Final, TextIO
 
 CHILD: Final = "CALLYARD_SUPERVISOR"
 """Set in the environment of the processes that a supervisor starts: its process ID."""
+
+RELOADED: Final = "CALLYARD_RELOADER"
+"""Set in the environment of the processes that are replaced when a file changes: the process ID of who does that."""
+
+READY: Final = "CALLYARD_READY"
+"""Set in the environment of a process whose parent wants to know when it takes calls: the descriptor of a pipe."""
 
 
 class Exit(IntEnum):
@@ -16,6 +24,22 @@ class Exit(IntEnum):
     CONFIGURATION = 2
     NO_REDIS = 3
     GRACE_EXCEEDED = 4
+
+
+def tell_ready() -> None:
+    """Tell the parent that wants to know that this process takes calls. Twice is once."""
+    descriptor = os.environ.pop(READY, None)
+    if descriptor is not None:
+        with suppress(OSError):
+            os.write(int(descriptor), b".")
+        with suppress(OSError):
+            os.close(int(descriptor))
+
+
+def parent_gone() -> bool:
+    """Whether the supervisor or reloader that started this process is gone."""
+    parent = os.environ.get(CHILD) or os.environ.get(RELOADED)
+    return parent is not None and os.getppid() != int(parent)
 
 
 def say(line: str, file: TextIO | None = None) -> None:

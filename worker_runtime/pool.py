@@ -12,21 +12,31 @@ from contextlib import suppress
 from typing import Any, Final
 
 from broker.link import Address
-from worker_runtime.exits import CHILD, Exit, say
+from worker_runtime.exits import RELOADED, Exit, parent_gone, say, tell_ready
 from worker_runtime.gateway import PoolGateway
+from worker_runtime.health import Health
+from worker_runtime.observing import Observer
 from worker_runtime.worker import Plan, Worker
 
+BEAT_SECONDS: Final = 0.25
 LAST_SECONDS: Final = 1.0
 """What is left to a process that has given its calls back."""
 
 _log = logging.getLogger("callyard.worker")
 
 
-def run_worker(plan: Plan, address: Address, gateway: PoolGateway | None = None) -> int:
+def run_worker(
+    plan: Plan,
+    address: Address,
+    gateway: PoolGateway | None = None,
+    *,
+    health: Health | None = None,
+    observer: Observer | None = None,
+) -> int:
     """Serve *plan*, and HTTP by *gateway*, until a signal and return the exit code.
 
     The first SIGTERM or SIGINT drains; the second, or the end of the grace period, abandons what
-    is left to other workers.
+    is left to other workers. *health* says so meanwhile; *observer* is told of each call that ends.
 
     Raises:
         BrokerUnavailable: no Redis at the start.
@@ -36,12 +46,18 @@ def run_worker(plan: Plan, address: Address, gateway: PoolGateway | None = None)
         import uvloop
 
         run = uvloop.run
-    return run(_serve(plan, address, gateway))
+    return run(_serve(plan, address, gateway, health, observer))
 
 
-async def _serve(plan: Plan, address: Address, gateway: PoolGateway | None) -> int:
+async def _serve(
+    plan: Plan, address: Address, gateway: PoolGateway | None, health: Health | None, observer: Observer | None
+) -> int:
     signals = _signals()
-    worker = Worker(plan, address)
+    # Under a reloader somebody develops, and may stop in a debugger for as long as it takes.
+    worker = Worker(plan, address, guarded=RELOADED not in os.environ)
+    if observer is not None:
+        worker.observe(observer)
+    _beating = None if health is None else asyncio.create_task(_beat(health), name="beat")
     starting = asyncio.create_task(worker.start())
     stop = asyncio.create_task(signals.get())
     await asyncio.wait([starting, stop], return_when=asyncio.FIRST_COMPLETED)
@@ -52,10 +68,15 @@ async def _serve(plan: Plan, address: Address, gateway: PoolGateway | None) -> i
     starting.result()
     url = await _start_gateway(worker, gateway)
     say(ready_line(plan, address) + (f" http={url}" if url else ""))
+    tell_ready()
+    if health is not None:
+        health.state = "ready"
     failed = asyncio.create_task(worker.failed())
     orphaned = asyncio.create_task(_parent_gone())
     await asyncio.wait([stop, failed, orphaned], return_when=asyncio.FIRST_COMPLETED)
     orphaned.cancel()
+    if health is not None:
+        health.state = "draining"
     if failed.done():
         _log.critical("a part of the worker ended unexpectedly", exc_info=failed.exception())
         await worker.drain(0)
@@ -65,6 +86,13 @@ async def _serve(plan: Plan, address: Address, gateway: PoolGateway | None) -> i
     if code is not Exit.DRAINED:
         _leave_soon(code)
     return code
+
+
+async def _beat(health: Health) -> None:
+    """Tell *health* that the loop turns, for as long as it does."""
+    while True:
+        health.beat()
+        await asyncio.sleep(BEAT_SECONDS)
 
 
 def _signals() -> asyncio.Queue[int]:
@@ -80,16 +108,17 @@ def _signals() -> asyncio.Queue[int]:
         if not loop.is_closed():
             loop.call_soon_threadsafe(received.put_nowait, number)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, on_signal)
+    signal.signal(signal.SIGTERM, on_signal)
+    if RELOADED not in os.environ:
+        # A terminal sends Ctrl-C to a reloader and its processes alike, and the reloader passes it on as SIGTERM.
+        signal.signal(signal.SIGINT, on_signal)
     return received
 
 
 async def _parent_gone() -> None:
-    """Return when this process had a supervisor and lost it; without one, never."""
-    supervisor = os.environ.get(CHILD)
+    """Return when this process had a supervisor or reloader and lost it; without one, never."""
     # The kernel tells nobody that a parent died, so there is nothing to wait for.
-    while supervisor is None or os.getppid() == int(supervisor):  # noqa: ASYNC110
+    while not parent_gone():  # noqa: ASYNC110
         await asyncio.sleep(1.0)
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from worker_runtime.config import Settings
-from worker_runtime.exits import CHILD, Exit, say
+from worker_runtime.exits import CHILD, RELOADED, Exit, parent_gone, say, tell_ready
+from worker_runtime.health import Health
+from worker_runtime.process import WorkerProcess
 
 _SOON: Final = 10.0
 """A process that ends within so many seconds crashed at its start."""
@@ -27,26 +28,32 @@ def backoff(crashes: int) -> float:
 class Slot:
     """One of the N processes, and what became of its predecessors."""
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         self._command = list(command)
+        self._environment = {**environment, CHILD: str(os.getpid())}
         self._crashes = 0
         self._not_before = 0.0
         self._started = 0.0
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: WorkerProcess | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether its process takes calls."""
+        return self.process is not None and self.process.ready
 
     def start_if_due(self) -> None:
         """Start the process if there is none and its back-off is over."""
         if self.process is None and time.monotonic() >= self._not_before:
             self._started = time.monotonic()
-            self.process = subprocess.Popen(  # noqa: S603 -- our own command line
-                self._command, env={**os.environ, CHILD: str(os.getpid())}, start_new_session=True
-            )
+            self.process = WorkerProcess(self._command, self._environment, own_session=True)
 
     def reap(self) -> int | None:
         """The exit code if the process has ended; then the next start is planned."""
         if self.process is None or (code := self.process.poll()) is None:
             return None
-        pid, self.process = self.process.pid, None
+        pid = self.process.pid
+        self.process.close()
+        self.process = None
         self._crashes = self._crashes + 1 if time.monotonic() - self._started < _SOON else 0
         pause = backoff(self._crashes)
         self._not_before = time.monotonic() + pause
@@ -54,11 +61,14 @@ class Slot:
         return code
 
 
-def supervise(settings: Settings, arguments: Sequence[str]) -> int:
-    """Run `settings.processes` workers with *arguments* until a signal; return the worst exit code.
+def supervise(
+    settings: Settings, command: Sequence[str], environment: Mapping[str, str], health: Health | None = None
+) -> int:
+    """Run *command*, with *environment*, in `settings.processes` processes until a signal; return the worst exit code.
 
     Signals are passed on, so each process drains by itself. If none could ever start because its
-    configuration or Redis is wrong, that code is returned at once.
+    configuration or Redis is wrong, that code is returned at once. For *health* the whole is ready
+    while one of them is, and makes progress while this function does.
     """
     wake = threading.Event()
     received: list[int] = []
@@ -70,24 +80,40 @@ def supervise(settings: Settings, arguments: Sequence[str]) -> int:
     def on_child(_number: int, _frame: object) -> None:
         wake.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, on_signal)
+    signal.signal(signal.SIGTERM, on_signal)
+    if RELOADED not in os.environ:
+        signal.signal(signal.SIGINT, on_signal)
     signal.signal(signal.SIGCHLD, on_child)
-    command = [sys.executable, "-m", "worker_runtime", *arguments]
-    slots = [Slot(command) for _ in range(settings.processes)]
-    while not received:
+    slots = [Slot(command, environment) for _ in range(settings.processes)]
+    while not received and not parent_gone():
         for slot in slots:
             code = slot.reap()
             if code is not None and code in _HOPELESS:
                 _stop(slots)
                 return code
             slot.start_if_due()
+        _report(slots, health)
         wake.wait(0.1)
         wake.clear()
-    return _drain(slots, received, settings.grace, wake)
+    if health is not None:
+        health.state = "draining"
+    if not received:
+        received.append(signal.SIGTERM)
+    return _drain(slots, received, settings.grace, wake, health)
 
 
-def _drain(slots: Sequence[Slot], received: list[int], grace: float, wake: threading.Event) -> int:
+def _report(slots: Sequence[Slot], health: Health | None) -> None:
+    ready = [slot.ready for slot in slots]
+    if all(ready):
+        tell_ready()
+    if health is not None:
+        health.state = "ready" if any(ready) else "starting"
+        health.beat()
+
+
+def _drain(
+    slots: Sequence[Slot], received: list[int], grace: float, wake: threading.Event, health: Health | None
+) -> int:
     passed_on = 0
     # The processes end by themselves within the grace period; this is for one that cannot.
     give_up = time.monotonic() + grace + 10
@@ -97,9 +123,11 @@ def _drain(slots: Sequence[Slot], received: list[int], grace: float, wake: threa
             _signal(slots, number)
         if time.monotonic() > give_up:
             _signal(slots, signal.SIGKILL)
+        if health is not None:
+            health.beat()
         wake.wait(0.1)
         wake.clear()
-    codes = [slot.process.returncode for slot in slots if slot.process is not None]
+    codes = [code for slot in slots if slot.process is not None and (code := slot.process.poll()) is not None]
     return max((_outcome(code, received) for code in codes), default=Exit.DRAINED)
 
 
@@ -114,15 +142,12 @@ def _outcome(code: int, received: Sequence[int]) -> int:
 def _stop(slots: Sequence[Slot]) -> None:
     _signal(slots, signal.SIGTERM)
     for slot in slots:
-        if slot.process is not None:
-            try:
-                slot.process.wait(_SOON)
-            except subprocess.TimeoutExpired:
-                slot.process.kill()
-                slot.process.wait()
+        if slot.process is not None and slot.process.wait(_SOON) is None:
+            slot.process.signal(signal.SIGKILL)
+            slot.process.wait(_SOON)
 
 
 def _signal(slots: Sequence[Slot], number: int) -> None:
     for slot in slots:
-        if slot.process is not None and slot.process.poll() is None:
-            slot.process.send_signal(number)
+        if slot.process is not None:
+            slot.process.signal(number)

@@ -9,10 +9,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from worker_runtime.config.mistakes import Mistakes, reasons
 from worker_runtime.config.units import (
+    parse_address,
     parse_count,
     parse_duration,
     parse_size,
     parse_switch,
+    show_address,
     show_duration,
     show_size,
     show_switch,
@@ -29,6 +31,7 @@ class _Shown(NamedTuple):
 Duration = Annotated[float, BeforeValidator(parse_duration), _Shown(show_duration)]
 Size = Annotated[int, BeforeValidator(parse_size), _Shown(show_size)]
 Count = Annotated[int, BeforeValidator(parse_count), _Shown(str)]
+Listen = Annotated[str, BeforeValidator(parse_address), _Shown(show_address)]
 Switch = Annotated[bool, BeforeValidator(parse_switch), _Shown(show_switch)]
 Name = Annotated[str, _Shown(str)]
 
@@ -89,6 +92,7 @@ class Settings(BaseModel):
     inline: Switch = Field(default=False, description="run plain def methods on the event loop instead of in threads")
     traceback: Switch = Field(default=False, description="send tracebacks of exceptions to callers")
     connect_timeout: Duration = Field(default=10.0, gt=0, le=_LONGEST, description="time to reach Redis at the start")
+    health: Listen = Field(default="", description="HOST:PORT that answers /ready and /live")
 
     @classmethod
     def resolve(

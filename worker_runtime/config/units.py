@@ -2,6 +2,7 @@
 
 import math
 import re
+from urllib.parse import urlsplit
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"b": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "kb": 10**3, "mb": 10**6, "gb": 10**9}
@@ -62,6 +63,41 @@ def parse_switch(value: object) -> bool:
     if isinstance(value, str) and (switch := _SWITCH.get(value.strip().lower())) is not None:
         return switch
     raise ValueError(f"should be true or false but got {value!r}")
+
+
+def parse_address(value: object) -> str:
+    """Return an address to listen on, a text such as "127.0.0.1:8080", or an empty one for "none".
+
+    Raises:
+        ValueError: The value is neither.
+    """
+    if isinstance(value, str) and value.strip() in ("", "none"):
+        return ""
+    if isinstance(value, str):
+        split_address(value.strip())
+        return value.strip()
+    raise ValueError(f"should be HOST:PORT, such as 127.0.0.1:8080, but got {value!r}")
+
+
+def split_address(text: str) -> tuple[str, int]:
+    """Return host and port of `HOST:PORT` or `[IPV6]:PORT`.
+
+    Raises:
+        ValueError: The text is neither.
+    """
+    try:
+        parts = urlsplit(f"//{text}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if not host or port is None or any(mark in text for mark in "/?#@"):
+        raise ValueError(f"should be HOST:PORT, such as 127.0.0.1:8080, but got {text!r}")
+    return host, port
+
+
+def show_address(address: str) -> str:
+    """Return the address, or "none"."""
+    return address or "none"
 
 
 def show_duration(seconds: float) -> str:

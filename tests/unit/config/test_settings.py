@@ -37,6 +37,7 @@ def test_the_defaults_are_those_of_the_contract():
         "inline": False,
         "traceback": False,
         "connect_timeout": 10.0,
+        "health": "",
     }
 
 

@@ -1,0 +1,51 @@
+"""The line about a call."""
+
+import pytest
+
+from worker_runtime.dev.call_log import LONGEST_ERROR, duration, line
+from worker_runtime.observing import Ended
+
+
+def ended(**changed):
+    usual = {
+        "service": "shop",
+        "entrypoint": "Default",
+        "method": "price",
+        "seconds": 0.0012,
+        "how": "returned",
+        "error": "",
+    }
+    return Ended(**{**usual, **changed})
+
+
+def test_line_says_when_what_how_long_and_how():
+    assert line(ended(), "12:00:01", colour=False) == "12:00:01 shop.price                          1.2 ms  ok"
+    raised = ended(entrypoint="Admin", how="raised", error="ValueError: no tea")
+    assert line(raised, "12:00:01", colour=False).endswith(
+        "shop#Admin.price                    1.2 ms  raised ValueError: no tea"
+    )
+    refused = ended(how="refused", seconds=None, error="MethodNotFound: no such thing")
+    assert line(refused, "", colour=False).endswith("  -  refused MethodNotFound: no such thing")
+
+
+def test_colour_stands_around_the_outcome_only():
+    assert line(ended(), "12:00:01", colour=True).endswith("1.2 ms  \x1b[32mok\x1b[0m")
+
+
+def test_error_of_many_lines_is_one_short_line_that_steers_no_terminal():
+    hostile = ended(how="raised", error="Bad: \x1b[2J\r" + "x" * 1000 + "\nsecond line")
+    shown = line(hostile, "12:00:01", colour=False)
+
+    assert "\x1b" not in shown
+    assert "\r" not in shown
+    assert "second" not in shown
+    assert len(shown) < LONGEST_ERROR + 80
+    assert "\x1b" not in line(ended(method="\x1b[2J"), "", colour=False)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(None, "-"), (0.00004, "0.0 ms"), (0.0123, "12.3 ms"), (0.1234, "123 ms"), (0.9996, "1.00 s"), (75, "75.00 s")],
+)
+def test_duration_has_a_unit_that_gives_few_digits(seconds, text):
+    assert duration(seconds) == text

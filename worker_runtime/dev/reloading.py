@@ -1,0 +1,118 @@
+"""Serving with files being watched: processes, signals and files around the decisions of `takeover`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from worker_runtime.dev.takeover import Command, Takeover
+from worker_runtime.dev.watched import changes, configurations, folders
+from worker_runtime.exits import RELOADED, Exit, say
+from worker_runtime.process import WorkerProcess
+from worker_runtime.supervisor import backoff
+
+_LASTING: Final = 10.0
+"""A process that served for so many seconds has not crashed at its start."""
+
+
+class Reloader:
+    """Runs *command*, and runs it anew whenever a file changes."""
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._command = command
+        self._environment = {**environment, RELOADED: str(os.getpid())}
+        self._takeover = Takeover()
+        self._processes: dict[int, WorkerProcess] = {}
+        self._crashes = 0
+        self._started = 0.0
+        self._due: tuple[int, float] | None = None
+        self._signals: list[int] = []
+        self._code: int = Exit.DRAINED
+
+    def run(self, targets: Sequence[str], environment: str | None) -> int:
+        """Serve until a signal, and return how the last process ended.
+
+        Raises:
+            ConfigurationError: There is nothing to watch files with.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda received, _: self._signals.append(received))
+        watched = folders(targets, environment)
+        files = changes(watched, configurations(targets))
+        # The first turn comes when the folders are being watched: no change is missed from here on.
+        next(files)
+        say(f"watching {', '.join(map(_shown, watched))}")
+        self._do(self._takeover.changed())
+        for changed in files:
+            if self._signals:
+                break
+            if changed:
+                say(f"{', '.join(map(_shown, changed[:3]))} changed: starting anew")
+                self._do(self._takeover.changed())
+            if self._due is not None and time.monotonic() >= self._due[1]:
+                self._start(self._due[0])
+            if (code := self._look()) is not None:
+                return code
+        return self._stop()
+
+    def _look(self) -> int | None:
+        """Hear what became of the processes; the exit code where there is no use in going on."""
+        for number, process in list(self._processes.items()):
+            if number == self._takeover.starting and process.ready:
+                self._do(self._takeover.ready(number))
+            if (code := process.poll()) is not None:
+                del self._processes[number]
+                process.close()
+                if code == Exit.NO_REDIS and number == 1:
+                    return code
+                self._do(self._takeover.ended(number))
+        return None
+
+    def _do(self, commands: Sequence[Command]) -> None:
+        for verb, number, text in commands:
+            if verb == "start":
+                self._start(number)
+            elif verb == "start later":
+                self._crashes = self._crashes + 1 if time.monotonic() - self._started < _LASTING else 0
+                self._due = (number, time.monotonic() + backoff(self._crashes))
+            elif verb == "end":
+                self._end(number, signal.SIGTERM)
+            else:
+                say(text, sys.stderr)
+
+    def _start(self, number: int) -> None:
+        self._due = None
+        self._started = time.monotonic()
+        interactive = sys.stdin is not None and sys.stdin.isatty()  # pyright: ignore[reportUnnecessaryComparison]
+        self._processes[number] = WorkerProcess(self._command, self._environment, own_session=not interactive)
+
+    def _end(self, number: int, received: int) -> None:
+        if (process := self._processes.get(number)) is not None:
+            process.signal(received)
+
+    def _stop(self) -> int:
+        """Let all processes drain; the second signal makes them abandon what is left, the third ends them."""
+        passed_on = 0
+        serving, code = self._takeover.serving, int(Exit.DRAINED)
+        while self._processes:
+            while passed_on < len(self._signals):
+                passed_on += 1
+                for number in self._processes:
+                    self._end(number, signal.SIGTERM if passed_on < 3 else signal.SIGKILL)
+            for number, process in list(self._processes.items()):
+                if (ended := process.poll()) is not None:
+                    del self._processes[number]
+                    process.close()
+                    code = ended if number == serving else code
+            time.sleep(0.02)
+        return Exit.CRASHED if code < 0 else code
+
+
+def _shown(path: Path) -> str:
+    """A path as short as it can be from here."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
