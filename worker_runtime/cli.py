@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code; every mistake is one clear line on standard error."""
     if d1.asked_for(words := list(sys.argv[1:] if arguments is None else arguments)):
         return d1.main(words[1:])
-    given = _parser().parse_args(words)
+    given = _parser().parse_intermixed_args(words)
     logging.basicConfig(
         level=logging.DEBUG if given.verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(message)s"
     )
@@ -72,6 +72,9 @@ def _run(given: argparse.Namespace, arguments: list[str]) -> int:
         with _broker(given) as url:
             reloader = Reloader([sys.executable, "-m", "worker_runtime", *arguments], {_URL_VARIABLE: url})
             return reloader.run(given.targets or ["."], given.env)
+    if RELOADED in os.environ:
+        # Compiled files tell versions apart by the second, and who develops is faster than that.
+        sys.dont_write_bytecode = True
     plan_ = load_plan(given)
     if given.check:
         return _check(plan_, given)

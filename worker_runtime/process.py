@@ -49,11 +49,11 @@ class WorkerProcess:
 
     @property
     def ready(self) -> bool:
-        """Whether it said that it takes calls, and has not ended."""
+        """Whether it said that it takes calls; it may have ended since."""
         if not self._ready:
             with suppress(BlockingIOError):
                 self._ready = os.read(self._ready_read, 1) == b"."
-        return self._ready and self._process.poll() is None
+        return self._ready
 
     def poll(self) -> int | None:
         """Its exit code, once it has ended."""

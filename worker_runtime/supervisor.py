@@ -39,7 +39,7 @@ class Slot:
     @property
     def ready(self) -> bool:
         """Whether its process takes calls."""
-        return self.process is not None and self.process.ready
+        return self.process is not None and self.process.ready and self.process.poll() is None
 
     def start_if_due(self) -> None:
         """Start the process if there is none and its back-off is over."""

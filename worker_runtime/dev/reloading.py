@@ -28,6 +28,7 @@ class Reloader:
         self._environment = {**environment, RELOADED: str(os.getpid())}
         self._takeover = Takeover()
         self._processes: dict[int, WorkerProcess] = {}
+        self._ready: set[int] = set()
         self._crashes = 0
         self._started = 0.0
         self._due: tuple[int, float] | None = None
@@ -51,22 +52,25 @@ class Reloader:
         for changed in files:
             if self._signals:
                 break
+            # First what became of the processes: one that has just got ready is not to be overtaken.
+            if (code := self._look()) is not None:
+                return code
             if changed:
                 say(f"{', '.join(map(_shown, changed[:3]))} changed: starting anew")
                 self._do(self._takeover.changed())
             if self._due is not None and time.monotonic() >= self._due[1]:
                 self._start(self._due[0])
-            if (code := self._look()) is not None:
-                return code
         return self._stop()
 
     def _look(self) -> int | None:
         """Hear what became of the processes; the exit code where there is no use in going on."""
         for number, process in list(self._processes.items()):
-            if number == self._takeover.starting and process.ready:
+            if process.ready and number not in self._ready:
+                self._ready.add(number)
                 self._do(self._takeover.ready(number))
             if (code := process.poll()) is not None:
                 del self._processes[number]
+                self._ready.discard(number)
                 process.close()
                 if code == Exit.NO_REDIS and number == 1:
                     return code

@@ -29,33 +29,49 @@ class Takeover:
     Attributes:
         serving: The one that takes calls.
         starting: The one that is to follow it.
+        overtaken: Older ones that are not ready either; while nothing serves, the first of them that is will.
     """
 
     def __init__(self) -> None:
         self.serving: int | None = None
         self.starting: int | None = None
+        self.overtaken: set[int] = set()
         self._last = 0
 
     def changed(self) -> list[Command]:
         """A file has changed, or it is the beginning: a process is wanted that has read it."""
-        commands = [] if self.starting is None else [Command("end", self.starting)]
+        commands: list[Command] = []
+        if self.starting is not None and self.serving is None:
+            self.overtaken.add(self.starting)
+        elif self.starting is not None:
+            commands = [Command("end", self.starting)]
         self._last += 1
         self.starting = self._last
         return [*commands, Command("start", self._last)]
 
     def ready(self, number: int) -> list[Command]:
         """A process takes calls."""
+        if number in self.overtaken:
+            self.overtaken.discard(number)
+            if self.serving is not None:
+                return [Command("end", number)]
+            self.serving = number
+            return []
         if number != self.starting:
             # A later change has overtaken it: it was told to end.
             return []
-        before, self.serving, self.starting = self.serving, number, None
-        return [] if before is None else [Command("end", before)]
+        before = sorted(self.overtaken) if self.serving is None else [*sorted(self.overtaken), self.serving]
+        self.overtaken.clear()
+        self.serving, self.starting = number, None
+        return [Command("end", one) for one in before]
 
     def ended(self, number: int) -> list[Command]:
         """A process is gone."""
+        self.overtaken.discard(number)
         if number == self.starting:
             self.starting = None
-            return [Command("tell", text=NOTHING if self.serving is None else FAILED)]
+            nothing = self.serving is None and not self.overtaken
+            return [Command("tell", text=NOTHING if nothing else FAILED)]
         if number != self.serving:
             return []
         self.serving = None

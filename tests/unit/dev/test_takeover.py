@@ -45,6 +45,22 @@ def test_later_change_overtakes_the_one_that_is_starting(takeover):
     assert takeover.ready(3) == [Command("end", 1)]
 
 
+def test_while_nothing_serves_an_overtaken_one_serves_until_the_newest_is_ready(takeover):
+    assert takeover.changed() == [Command("start", 2)]
+    assert takeover.changed() == [Command("start", 3)]
+    assert takeover.ready(1) == []
+    assert takeover.serving == 1
+    assert takeover.ready(2) == [Command("end", 2)]
+    assert takeover.ready(3) == [Command("end", 1)]
+
+
+def test_overtaken_one_that_gets_ready_outlives_a_newer_one_that_fails(takeover):
+    takeover.changed()
+    assert takeover.ready(1) == []
+    assert takeover.ended(2) == [Command("tell", text=FAILED)]
+    assert takeover.serving == 1
+
+
 def test_process_that_ends_by_itself_is_replaced(takeover):
     takeover.ready(1)
     assert takeover.ended(1) == [Command("tell", text=CRASHED), Command("start later", 2)]
@@ -66,7 +82,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.takeover = Takeover()
         self.alive: set[int] = set()
         self.told: set[int] = set()
-        self.failed = False
+        self.got_ready: set[int] = set()
         self.do(self.takeover.changed())
 
     def do(self, commands):
@@ -85,7 +101,8 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(data=st.data())
     def get_ready(self, data):
         number = data.draw(st.sampled_from(sorted(self.alive)))
-        if number == self.takeover.starting:
+        if number not in self.got_ready:
+            self.got_ready.add(number)
             self.do(self.takeover.ready(number))
 
     @precondition(lambda self: self.alive)
@@ -97,7 +114,13 @@ class AnyOrder(RuleBasedStateMachine):
 
     @invariant()
     def every_process_serves_or_starts_or_was_told_to_end(self):
-        assert self.alive - self.told == {self.takeover.serving, self.takeover.starting} - {None}
+        assert self.alive - self.told == (
+            {self.takeover.serving, self.takeover.starting, *self.takeover.overtaken} - {None}
+        )
+
+    @invariant()
+    def nothing_waits_in_vain_while_something_serves(self):
+        assert self.takeover.serving is None or not self.takeover.overtaken & self.got_ready
 
     @invariant()
     def what_serves_was_not_told_to_end(self):
