@@ -15,17 +15,18 @@ from broker.embedded import EmbeddedBroker
 from broker.errors import BrokerUnavailable, ConfigurationError, RpcError
 from broker.link import Address
 from client.gateway.server import read_listen
-from worker_runtime.assets.front import front_of
 from worker_runtime.config import ServiceConfig, Settings, load, plan
+from worker_runtime.configured import load_configured
 from worker_runtime.d1 import cli as d1
 from worker_runtime.dev.call_log import log_calls
 from worker_runtime.dev.reloading import Reloader
 from worker_runtime.exits import CHILD, RELOADED, Exit, say
 from worker_runtime.gateway import PoolGateway
 from worker_runtime.health import Health
+from worker_runtime.masking import Mask, MaskingFormatter, mask_of
 from worker_runtime.pool import run_worker
 from worker_runtime.queues.handler import check_handlers
-from worker_runtime.service import Service, load_object, load_service
+from worker_runtime.service import Service, load_object
 from worker_runtime.supervisor import supervise
 from worker_runtime.worker import Plan
 
@@ -34,6 +35,7 @@ DEV: Final = "dev"
 DEV_HTTP: Final = "127.0.0.1:8787"
 """Where `dev` serves HTTP, as soon as there is a flag `--http` for it."""
 
+_LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(message)s"
 _DEFAULT_URL: Final = "redis://localhost:6379"
 _URL_VARIABLE: Final = "BROKER_URL"
 
@@ -43,9 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if d1.asked_for(words := list(sys.argv[1:] if arguments is None else arguments)):
         return d1.main(words[1:])
     given = _parser().parse_intermixed_args(words)
-    logging.basicConfig(
-        level=logging.DEBUG if given.verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(message)s"
-    )
+    logging.basicConfig(level=logging.DEBUG if given.verbose else logging.WARNING, format=_LOG_FORMAT)
     try:
         return _run(given, words)
     except ConfigurationError as error:
@@ -76,10 +76,18 @@ def _run(given: argparse.Namespace, arguments: list[str]) -> int:
         # Compiled files tell versions apart by the second, and who develops is faster than that.
         sys.dont_write_bytecode = True
     plan_ = load_plan(given)
+    _mask_logs(mask_of(config for _, config in plan_.services))
     if given.check:
         return _check(plan_, given)
     with _broker(given) as url:
         return _serve(plan_, url, given, arguments)
+
+
+def _mask_logs(mask: Mask) -> None:
+    """Keep secrets out of whatever this process logs from here on."""
+    if mask:
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(MaskingFormatter(_LOG_FORMAT, mask))
 
 
 def _develop(given: argparse.Namespace) -> None:
@@ -134,9 +142,10 @@ def _url(given: argparse.Namespace) -> str:
 
 
 def _check(plan_: Plan, given: argparse.Namespace) -> int:
+    mask = mask_of(config for _, config in plan_.services)
     for service, config in plan_.services:
         for line in plan(config):
-            print(line)
+            print(mask.text(line))
         for name in service.entrypoints:
             print(f"  entrypoint {name}: {', '.join(service.methods[name]) or 'no methods'}")
     for note in _outside(plan_):
@@ -178,7 +187,7 @@ def _load(target: str, given: argparse.Namespace, flags: Mapping[str, str | None
     config = load(
         Path(target), environment=given.env, variables=_variables(given), process_environment=os.environ, flags=flags
     )
-    return load_service(config.name, config.main, config.directory, front_of(config)), config
+    return load_configured(config), config
 
 
 def _variables(given: argparse.Namespace) -> dict[str, Any]:
@@ -186,7 +195,8 @@ def _variables(given: argparse.Namespace) -> dict[str, Any]:
     for text in given.var:
         key, equals, value = text.partition("=")
         if not equals or not key.isidentifier():
-            raise ConfigurationError(f"--var {text!r}: write --var KEY=VALUE.")
+            # What stands behind the sign may be a secret.
+            raise ConfigurationError(f"--var {key!r}: write --var KEY=VALUE, the key being a name.")
         variables[key] = value
     return variables
 

@@ -26,6 +26,7 @@ from worker_runtime.d1.holdings import Holdings
 from worker_runtime.delivery import Source
 from worker_runtime.dispatcher import Dispatcher
 from worker_runtime.leases import Leased, Leases
+from worker_runtime.masking import mask_of
 from worker_runtime.observing import Observer
 from worker_runtime.queues.consumers import QueueConsumers
 from worker_runtime.queues.held import HeldMessage
@@ -100,7 +101,9 @@ class Worker:
             Source(serving, entrypoint) for serving in self.servings for entrypoint in serving.service.entrypoints
         ]
         self._sources = sources
-        self._offers: list[Mapping[str, Any]] = [serving.service.describe() for serving in self.servings]
+        self._offers: list[Mapping[str, Any]] = [
+            serving.mask.value(serving.service.describe()) for serving in self.servings
+        ]
         self._sweeper = Sweeper(self._commands, self.name, self._caller.clock, sources, self._dispatcher)
         self._consumer = Consumer(
             self._commands, self._reading, self.name, sources, self._dispatcher, self._sweeper.hold_off
@@ -220,6 +223,7 @@ class Worker:
             keys,
             self._caller,
             Runner(self._dispatcher.threads, inline=config.settings.inline, inline_functions=False),
+            mask_of([config]),
         )
 
     async def _let_go(self, give_up: float) -> bool:

@@ -54,10 +54,8 @@ def load(
     producers, producer_notes = queue_producers(section, mistakes)
     consumers, consumer_notes = queue_consumers(section, mistakes)
     private = secrets(section, file.parent, given=given, process_environment=process_environment, mistakes=mistakes)
-    # Secrets replace variables of the same name, and the command line replaces both.
-    private = {key: value for key, value in private.items() if key not in given}
-    plain = {key: value for key, value in _variables(section, mistakes).items() if key not in private}
-    plain.update(given)
+    # Secrets replace variables of the same name, and the command line replaces both; a secret stays one.
+    plain = {key: value for key, value in {**_variables(section, mistakes), **given}.items() if key not in private}
     names.check_unique(section, plain, private, mistakes)
     mistakes.check()
     return ServiceConfig(

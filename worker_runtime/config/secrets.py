@@ -8,7 +8,7 @@ from dotenv.parser import parse_stream
 
 from worker_runtime.config.environments import Section
 from worker_runtime.config.mistakes import Mistakes
-from worker_runtime.config.tables import as_list, as_table, shown
+from worker_runtime.config.tables import as_list, as_table
 
 
 def secrets(
@@ -27,7 +27,7 @@ def secrets(
     Args:
         section: The chosen section of the configuration.
         directory: The folder of the configuration.
-        given: Variables of the command line; they stand in for required secrets.
+        given: Variables of the command line; one with the name of a secret is the value of that secret.
         process_environment: The environment of the process.
         mistakes: Where to add what is wrong, such as a required secret without a value.
     """
@@ -37,6 +37,13 @@ def secrets(
     for name in (*found, *required):
         if name in process_environment:
             found[name] = process_environment[name]
+    for name in {*found, *required} & given.keys():
+        # A test may put something else than a text in the place of a secret.
+        value = given[name]
+        if isinstance(value, str):
+            found[name] = value
+        else:
+            found.pop(name, None)
     for name in required:
         if name not in found and name not in given:
             fix = f"Write {name}=… into {file.name} or set the environment variable {name}."
@@ -79,7 +86,8 @@ def _required(section: Section, mistakes: Mistakes) -> list[str]:
     given = section.keys.get("secrets", {})
     names = as_list((as_table(given) or {}).get("required", []))
     if as_table(given) is None or names is None or not all(isinstance(name, str) and name for name in names):
-        problem = f"should be a table with a list of names but got {shown(given)}."
+        # What was written in its place may be the secret itself.
+        problem = "should be a table with a list of names."
         mistakes.add(section.place("secrets"), problem, 'Write secrets = { required = ["API_KEY"] }.')
         return []
     return [str(name) for name in names]

@@ -10,10 +10,10 @@ from types import ModuleType
 from typing import Any, Final, NamedTuple
 
 from broker.errors import ConfigurationError
-from worker_runtime.assets.front import front_of
 from worker_runtime.config import ServiceBinding, ServiceConfig, Settings, load
+from worker_runtime.configured import load_configured
 from worker_runtime.entrypoint import WorkerEntrypoint
-from worker_runtime.service import Service, load_class, load_module, load_service
+from worker_runtime.service import Service, load_class, load_module
 from worker_runtime.testing import stand_ins
 
 CONCURRENCY: Final = 1000
@@ -95,10 +95,8 @@ def _load(subject: ServiceUnderTest, prefix: str) -> tuple[Service, ServiceConfi
             process_environment=os.environ,
             flags={"prefix": prefix},
         )
-        name = subject.name or config.name
-        return load_service(name, config.main, config.directory, front_of(config)), config.model_copy(
-            update={"name": name}
-        )
+        config = config.model_copy(update={"name": subject.name or config.name})
+        return load_configured(config), config
     service = _load_code(target, subject.name)
     here = Path.cwd()
     config = ServiceConfig(

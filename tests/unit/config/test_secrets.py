@@ -55,10 +55,10 @@ def test_a_secret_replaces_the_variable_of_its_name(load_toml, folder):
     assert (config.variables, config.secrets) == ({}, {"KEY": "secret"})
 
 
-def test_a_variable_of_the_command_line_replaces_a_secret(load_toml, folder):
+def test_a_variable_of_the_command_line_replaces_a_secret_and_is_one(load_toml, folder):
     (folder / ".dev.vars").write_text("KEY=secret\n")
     config = load_toml('secrets = { required = ["KEY", "MORE"] }', variables={"KEY": "v", "MORE": "m"})
-    assert (config.variables, config.secrets) == ({"KEY": "v", "MORE": "m"}, {})
+    assert (config.variables, config.secrets) == ({}, {"KEY": "v", "MORE": "m"})
 
 
 def test_a_line_that_is_no_secret_is_named_by_its_number_only(load_toml, folder):

@@ -142,3 +142,20 @@ def test_exports_outside_a_call_are_refused():
 async def test_patch_does_not_change_what_self_env_gives():
     async with serve(Default, variables={"WORD": "own"}) as served:
         assert await served.stub.patched() == ("patched", "own")
+
+
+async def test_top_of_a_module_reads_variables_and_secrets_and_no_bindings(tmp_path):
+    (tmp_path / "wrangler.toml").write_text(
+        'name = "top"\nmain = "top.py"\nvars = { WORD = "hello" }\nservices = [{ binding = "B", service = "b" }]\n'
+    )
+    (tmp_path / ".dev.vars").write_text("KEY=secret\nODD-NAME=1\n")
+    (tmp_path / "top.py").write_text(
+        "from workers import WorkerEntrypoint, env\nWORD = env.WORD + env.KEY\n"
+        "class Default(WorkerEntrypoint):\n    async def word(self):\n        return WORD\n"
+    )
+    async with serve(tmp_path) as top:
+        assert await top.stub.word() == "hellosecret"
+    (tmp_path / "top.py").write_text("from workers import env\nenv.B.add(1, 2)\n")
+    with pytest.raises(ConfigurationError, match=r"global scope. env.B can be read only inside a call"):
+        async with serve(tmp_path):
+            pass
