@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import logging
 import os
 import sys
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from broker.embedded import EmbeddedBroker
 from broker.errors import BrokerUnavailable, ConfigurationError, RpcError
 from broker.link import Address
-from client.gateway.server import read_listen
 from worker_runtime.config import ServiceConfig, Settings, load, plan
 from worker_runtime.configured import load_configured
 from worker_runtime.d1 import cli as d1
-from worker_runtime.dev.call_log import log_calls
-from worker_runtime.dev.reloading import Reloader
-from worker_runtime.exits import CHILD, RELOADED, Exit, say
-from worker_runtime.gateway import PoolGateway
-from worker_runtime.health import Health
+from worker_runtime.exits import CHILD, RELOADED, Exit, say, wait_for_go
 from worker_runtime.masking import Mask, MaskingFormatter, mask_of
 from worker_runtime.pool import run_worker
 from worker_runtime.queues.handler import check_handlers
 from worker_runtime.service import Service, load_object
 from worker_runtime.supervisor import supervise
 from worker_runtime.worker import Plan
+
+if TYPE_CHECKING:
+    from worker_runtime.gateway import PoolGateway
+    from worker_runtime.health import Health
+    from worker_runtime.observing import Observer
 
 DEV: Final = "dev"
 """The command for developers: what follows is embedded, reloaded and logged."""
@@ -68,11 +69,10 @@ def _run(given: argparse.Namespace, arguments: list[str]) -> int:
     if given.targets[:1] == [DEV]:
         _develop(given)
     if given.reload and RELOADED not in os.environ and not given.check:
-        # Nothing of the services is loaded here: this process outlives their versions.
-        with _broker(given) as url:
-            reloader = Reloader([sys.executable, "-m", "worker_runtime", *arguments], {_URL_VARIABLE: url})
-            return reloader.run(given.targets or ["."], given.env)
+        return _reload(given, arguments)
     if RELOADED in os.environ:
+        if not _wait_in_reserve():
+            return Exit.DRAINED
         # Compiled files tell versions apart by the second, and who develops is faster than that.
         sys.dont_write_bytecode = True
     plan_ = load_plan(given)
@@ -88,6 +88,24 @@ def _mask_logs(mask: Mask) -> None:
     if mask:
         for handler in logging.getLogger().handlers:
             handler.setFormatter(MaskingFormatter(_LOG_FORMAT, mask))
+
+
+def _reload(given: argparse.Namespace, arguments: list[str]) -> int:
+    """Serve in processes that come and go; nothing of the services is loaded here, for this one outlives them."""
+    from worker_runtime.dev.reloading import Reloader
+
+    health = _health(given.health or os.environ.get("CALLYARD_HEALTH") or "")
+    with _broker(given) as url:
+        reloader = Reloader([sys.executable, "-m", "worker_runtime", *arguments], {_URL_VARIABLE: url}, health)
+        return reloader.run(given.targets or ["."], given.env)
+
+
+def _wait_in_reserve() -> bool:
+    """Wait, with all imported that takes its time, until a reloader wants this process; False if it never will."""
+    with suppress(ImportError):
+        importlib.import_module("uvloop")
+    Address.parse(_DEFAULT_URL)
+    return wait_for_go()
 
 
 def _develop(given: argparse.Namespace) -> None:
@@ -112,26 +130,38 @@ def _broker(given: argparse.Namespace) -> Generator[str]:
 def _serve(plan_: Plan, url: str, given: argparse.Namespace, arguments: list[str]) -> int:
     address = Address.parse(url)
     gateway = _gateway(plan_, url, given)
-    health = _health(plan_.settings)
+    health = _health(plan_.settings.health)
     if plan_.settings.processes > 1 and CHILD not in os.environ:
         # The URL may hold a password, and everybody sees command lines.
         command = [sys.executable, "-m", "worker_runtime", *arguments]
         return supervise(plan_.settings, command, {_URL_VARIABLE: url}, health)
-    observer = log_calls() if given.log_calls else None
-    return run_worker(plan_, address, gateway, health=health, observer=observer)
+    return run_worker(plan_, address, gateway, health=health, observer=_observer(given))
 
 
 def _gateway(plan_: Plan, url: str, given: argparse.Namespace) -> PoolGateway | None:
     if given.http is None:
         return None
+    from client.gateway.server import read_listen
+    from worker_runtime.gateway import PoolGateway
+
     return PoolGateway(plan_, url, read_listen(given.http), shared=bool({CHILD, RELOADED} & os.environ.keys()))
 
 
-def _health(settings: Settings) -> Health | None:
-    """What answers `--health`, if that was asked for; of several processes the outermost does."""
-    if not settings.health or {CHILD, RELOADED} & os.environ.keys():
+def _observer(given: argparse.Namespace) -> Observer | None:
+    if not given.log_calls:
         return None
-    health = Health(settings.health)
+    from worker_runtime.dev.call_log import log_calls
+
+    return log_calls()
+
+
+def _health(listen: str) -> Health | None:
+    """What answers `--health`, if that was asked for; of several processes the outermost does."""
+    if not listen or {CHILD, RELOADED} & os.environ.keys():
+        return None
+    from worker_runtime.health import Health
+
+    health = Health(listen)
     health.start()
     say(f"health at http://{health.address}/ready and /live")
     return health

@@ -12,6 +12,9 @@ CHILD: Final = "CALLYARD_SUPERVISOR"
 RELOADED: Final = "CALLYARD_RELOADER"
 """Set in the environment of the processes that are replaced when a file changes: the process ID of who does that."""
 
+GO: Final = "CALLYARD_GO"
+"""Set in the environment of a process that is to wait before it reads any service: the descriptor of a pipe."""
+
 READY: Final = "CALLYARD_READY"
 """Set in the environment of a process whose parent wants to know when it takes calls: the descriptor of a pipe."""
 
@@ -24,6 +27,19 @@ class Exit(IntEnum):
     CONFIGURATION = 2
     NO_REDIS = 3
     GRACE_EXCEEDED = 4
+
+
+def wait_for_go() -> bool:
+    """Wait for the word of the parent that keeps this process in reserve; False if it will never come.
+
+    A process that is not kept in reserve goes at once.
+    """
+    descriptor = os.environ.pop(GO, None)
+    if descriptor is None:
+        return True
+    word = os.read(int(descriptor), 1)
+    os.close(int(descriptor))
+    return bool(word)
 
 
 def tell_ready() -> None:

@@ -97,5 +97,5 @@ async def _await_with(override: Override, awaitable: Awaitable[Any]) -> Any:
 def _checked(values: Mapping[str, Any]) -> Mapping[str, Any]:
     for name in values:
         if not str(name).isidentifier() or name.startswith("__"):
-            raise ConfigurationError(f"{name!r} cannot stand behind env.", fix="Use a name such as API_URL.")
+            raise ConfigurationError(f"{name!r} cannot stand behind env.: use a name such as API_URL.")
     return MappingProxyType(dict(values))

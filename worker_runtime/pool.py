@@ -9,14 +9,16 @@ import signal
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from broker.link import Address
 from worker_runtime.exits import RELOADED, Exit, parent_gone, say, tell_ready
-from worker_runtime.gateway import PoolGateway
-from worker_runtime.health import Health
 from worker_runtime.observing import Observer
 from worker_runtime.worker import Plan, Worker
+
+if TYPE_CHECKING:
+    from worker_runtime.gateway import PoolGateway
+    from worker_runtime.health import Health
 
 BEAT_SECONDS: Final = 0.25
 LAST_SECONDS: Final = 1.0
@@ -67,8 +69,9 @@ async def _serve(
         return Exit.DRAINED
     starting.result()
     url = await _start_gateway(worker, gateway)
-    say(ready_line(plan, address) + (f" http={url}" if url else ""))
+    # The parent first: whoever reads the line may do something that needs it to know.
     tell_ready()
+    say(ready_line(plan, address) + (f" http={url}" if url else ""))
     if health is not None:
         health.state = "ready"
     failed = asyncio.create_task(worker.failed())

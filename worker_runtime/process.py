@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from worker_runtime.exits import READY
+from worker_runtime.exits import GO, READY
 
 
 class WorkerProcess:
@@ -18,7 +18,9 @@ class WorkerProcess:
         pid: Its process ID.
     """
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str], *, own_session: bool) -> None:
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], *, own_session: bool, waits: bool = False
+    ) -> None:
         """Start *command* with *environment* on top of ours.
 
         Args:
@@ -26,26 +28,34 @@ class WorkerProcess:
             environment: Further variables.
             own_session: Whether it leaves the session of the terminal. If not it can read from it, as a debugger does,
                 and does not hear its Ctrl-C.
+            waits: Whether it loads nothing of a service before `go`.
         """
         self._ready_read, ready_write = os.pipe()
+        go_read, self._go_write = os.pipe()
         os.set_blocking(self._ready_read, False)
+        variables = {**os.environ, **environment, READY: str(ready_write)}
+        if waits:
+            variables[GO] = str(go_read)
         before = signal.getsignal(signal.SIGINT)
         if not own_session:
             # What is ignored here stays so in the new process, until it says otherwise.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             self._process = subprocess.Popen(  # noqa: S603 -- our own command line
-                command,
-                env={**os.environ, **environment, READY: str(ready_write)},
-                pass_fds=[ready_write],
-                start_new_session=own_session,
+                command, env=variables, pass_fds=[ready_write, go_read], start_new_session=own_session
             )
         finally:
             os.close(ready_write)
+            os.close(go_read)
             if not own_session:
                 signal.signal(signal.SIGINT, before)
         self.pid = self._process.pid
         self._ready = False
+
+    def go(self) -> None:
+        """Let a process that waits load its services. One that has died meanwhile does not."""
+        with suppress(BrokenPipeError):
+            os.write(self._go_write, b".")
 
     @property
     def ready(self) -> bool:
@@ -74,3 +84,4 @@ class WorkerProcess:
     def close(self) -> None:
         """Let go of what its parent kept of it; call once it has ended."""
         os.close(self._ready_read)
+        os.close(self._go_write)

@@ -8,12 +8,14 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from worker_runtime.config import Settings
 from worker_runtime.exits import CHILD, RELOADED, Exit, parent_gone, say, tell_ready
-from worker_runtime.health import Health
 from worker_runtime.process import WorkerProcess
+
+if TYPE_CHECKING:
+    from worker_runtime.health import Health
 
 _SOON: Final = 10.0
 """A process that ends within so many seconds crashed at its start."""

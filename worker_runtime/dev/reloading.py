@@ -8,13 +8,16 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from worker_runtime.dev.takeover import Command, Takeover
 from worker_runtime.dev.watched import changes, configurations, folders
 from worker_runtime.exits import RELOADED, Exit, say
 from worker_runtime.process import WorkerProcess
 from worker_runtime.supervisor import backoff
+
+if TYPE_CHECKING:
+    from worker_runtime.health import Health
 
 _LASTING: Final = 10.0
 """A process that served for so many seconds has not crashed at its start."""
@@ -23,12 +26,14 @@ _LASTING: Final = 10.0
 class Reloader:
     """Runs *command*, and runs it anew whenever a file changes."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], health: Health | None = None) -> None:
         self._command = command
+        self._health = health
         self._environment = {**environment, RELOADED: str(os.getpid())}
         self._takeover = Takeover()
         self._processes: dict[int, WorkerProcess] = {}
         self._ready: set[int] = set()
+        self._reserve: WorkerProcess | None = None
         self._crashes = 0
         self._started = 0.0
         self._due: tuple[int, float] | None = None
@@ -55,12 +60,19 @@ class Reloader:
             # First what became of the processes: one that has just got ready is not to be overtaken.
             if (code := self._look()) is not None:
                 return code
+            self._report()
+            self._keep_reserve()
             if changed:
                 say(f"{', '.join(map(_shown, changed[:3]))} changed: starting anew")
                 self._do(self._takeover.changed())
             if self._due is not None and time.monotonic() >= self._due[1]:
                 self._start(self._due[0])
         return self._stop()
+
+    def _report(self) -> None:
+        if self._health is not None:
+            self._health.state = "starting" if self._takeover.serving is None else "ready"
+            self._health.beat()
 
     def _look(self) -> int | None:
         """Hear what became of the processes; the exit code where there is no use in going on."""
@@ -92,8 +104,22 @@ class Reloader:
     def _start(self, number: int) -> None:
         self._due = None
         self._started = time.monotonic()
+        process, self._reserve = self._reserve or self._new(), None
+        process.go()
+        self._processes[number] = process
+
+    def _new(self) -> WorkerProcess:
+        """A process that has imported everything but the services, and waits to be wanted."""
         interactive = sys.stdin is not None and sys.stdin.isatty()  # pyright: ignore[reportUnnecessaryComparison]
-        self._processes[number] = WorkerProcess(self._command, self._environment, own_session=not interactive)
+        return WorkerProcess(self._command, self._environment, own_session=not interactive, waits=True)
+
+    def _keep_reserve(self) -> None:
+        """Have one in reserve whenever nothing else is starting: importing takes longer than loading a service."""
+        if self._reserve is not None and self._reserve.poll() is not None:
+            self._reserve.close()
+            self._reserve = None
+        if self._reserve is None and self._takeover.serving is not None and self._takeover.starting is None:
+            self._reserve = self._new()
 
     def _end(self, number: int, received: int) -> None:
         if (process := self._processes.get(number)) is not None:
@@ -101,7 +127,14 @@ class Reloader:
 
     def _stop(self) -> int:
         """Let all processes drain; the second signal makes them abandon what is left, the third ends them."""
+        if self._reserve is not None:
+            # It has begun nothing.
+            self._reserve.signal(signal.SIGKILL)
+            self._reserve.wait(1)
+            self._reserve.close()
         passed_on = 0
+        if self._health is not None:
+            self._health.state = "draining"
         serving, code = self._takeover.serving, int(Exit.DRAINED)
         while self._processes:
             while passed_on < len(self._signals):
@@ -113,6 +146,8 @@ class Reloader:
                     del self._processes[number]
                     process.close()
                     code = ended if number == serving else code
+            if self._health is not None:
+                self._health.beat()
             time.sleep(0.02)
         return Exit.CRASHED if code < 0 else code
 

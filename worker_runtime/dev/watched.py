@@ -72,7 +72,7 @@ def changes(paths: Sequence[Path], named: Collection[Path]) -> Generator[list[Pa
         from watchfiles import watch
     except ImportError as error:
         raise ConfigurationError(
-            "dev and --reload need the library watchfiles.", fix="pip install 'callyard[reload]'"
+            "dev and --reload need the library watchfiles: pip install 'callyard[reload]'."
         ) from error
     found = watch(
         *paths,

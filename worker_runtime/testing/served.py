@@ -136,7 +136,7 @@ def _load(
     targets: Sequence[Target | ServiceUnderTest], bindings: Mapping[str, Any], variables: Mapping[str, Any]
 ) -> list[Loaded]:
     if not targets:
-        raise ConfigurationError("serve() needs a service.", fix="Give a class, a module or a folder.")
+        raise ConfigurationError("serve() needs a service: a class, a module or a folder.")
     prefix = f"test-{secrets.token_hex(6)}"
     subjects = [one if isinstance(one, ServiceUnderTest) else ServiceUnderTest(one) for one in targets]
     return [
@@ -174,8 +174,8 @@ def _place(worker: Worker, loaded: Sequence[Loaded], shared: Mapping[str, Any]) 
 def _refuse(missing: AbstractSet[str], services: str) -> None:
     if missing:
         raise ConfigurationError(
-            f"There is no binding {', '.join(sorted(missing))} to replace in {services}.",
-            fix="Declare it in the configuration, or put the object into `variables`.",
+            f"There is no binding {', '.join(sorted(missing))} to replace in {services}. "
+            "Declare it in the configuration, or put the object into `variables`."
         )
 
 

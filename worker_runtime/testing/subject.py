@@ -111,6 +111,5 @@ def _load_code(target: object, name: str | None) -> Service:
     if isinstance(target, type) and issubclass(target, WorkerEntrypoint):
         return load_class(target, name)
     raise ConfigurationError(
-        f"{target!r:.80} cannot be served.",
-        fix="Give a WorkerEntrypoint class, a module, or the folder of a configuration.",
+        f"{target!r:.80} cannot be served: give a WorkerEntrypoint class, a module, or the folder of a configuration."
     )

@@ -1,11 +1,13 @@
 """Which files matter, and which folders are watched."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
-from worker_runtime.dev.watched import configurations, folders, matters
+from broker.errors import ConfigurationError
+from worker_runtime.dev.watched import changes, configurations, folders, matters
 
 HERE = Path("/home/venv/shop")
 
@@ -42,3 +44,20 @@ def test_folders_of_configurations_and_modules_are_watched_once(tmp_path, monkey
 
     assert found == [tmp_path / name for name in ("one", "two", "shared", "broken", "cwd")]
     assert configurations([str(target) for target in targets]) == [tmp_path / "two/wrangler.json"]
+
+
+def test_changes_are_those_that_matter(tmp_path):
+    found = changes([tmp_path], [])
+    assert next(found) == []
+    (tmp_path / "data.json").write_text("{}")
+    (tmp_path / "shop.py").write_text("1")
+
+    assert next(changed for changed in found if changed) == [tmp_path / "shop.py"]
+
+
+def test_missing_library_is_named_with_the_extra(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "watchfiles", None)
+
+    with pytest.raises(ConfigurationError, match="watchfiles") as caught:
+        next(changes([tmp_path], []))
+    assert "callyard[reload]" in str(caught.value)

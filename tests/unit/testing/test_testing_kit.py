@@ -189,3 +189,34 @@ async def test_call_that_hangs_is_cancelled_at_the_end_of_the_block():
     assert cancelled.is_set()
     with pytest.raises(CallCancelled):
         await call
+
+
+async def test_what_is_no_service_binding_is_replaced_in_env_itself(tmp_path):
+    (tmp_path / "wrangler.toml").write_text('name = "plain"\nmain = "plain.py"\nvars = { STORE = "a name" }\n')
+    (tmp_path / "plain.py").write_text(
+        "from workers import WorkerEntrypoint\nclass Default(WorkerEntrypoint):\n"
+        "    async def first(self):\n        return self.env.STORE.prepare('x').first()\n"
+    )
+    store = Mock()
+    store.prepare.return_value.first.return_value = 5
+    async with serve(tmp_path, bindings={"STORE": store}) as plain:
+        assert await plain.stub.first() == 5
+
+
+async def test_observer_is_told_of_each_call_once_even_with_background_tasks():
+    ended = []
+    gate = asyncio.Event()
+    gate.set()
+    async with serve(Greeter, variables={"GATE": gate}) as greeter:
+        greeter._worker.observe(ended.append)
+        assert await greeter.stub.signup("Ada") == "Success"
+        with pytest.raises(InvalidArguments):
+            await greeter.stub.greet(1)
+        with pytest.raises(AttributeError):
+            await greeter.stub.nothing()
+        await greeter.settled()
+    assert [(one.method, one.how, one.seconds is None) for one in ended] == [
+        ("signup", "returned", False),
+        ("greet", "refused", False),
+        ("nothing", "refused", True),
+    ]
