@@ -6,12 +6,12 @@ else becomes a `RemoteError`. Writing a failure never fails: its `__str__` may r
 
 import math
 import traceback as tracebacks
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
-from typing import Any, cast, get_args
+from typing import Any, Final, cast, get_args
 from uuid import UUID
 
 from broker import errors
@@ -73,6 +73,17 @@ class _Text(str):
         return str(self)
 
 
+_masks: Final[list[Callable[[Any], Any]]] = []
+
+
+def mask_with(mask: Callable[[Any], Any]) -> None:
+    """Have *mask* take out of every failure that leaves this process from here on what must stay in it.
+
+    It is given plain values and returns such.
+    """
+    _masks.append(mask)
+
+
 def dump(error: BaseException, *, traceback: bool = False) -> list[Any]:
     """Describe an exception that a method raised.
 
@@ -88,7 +99,7 @@ def dump(error: BaseException, *, traceback: bool = False) -> list[Any]:
     name = error.name if type(error) is RemoteError else type(error).__name__
     arguments: list[Any] | bool = _arguments(error) if _BUILTIN.get(name) is type(error) else False
     text = _traceback(error) if traceback else None
-    return [_clean(name, 256), _message(error), arguments, _attributes(error), _notes(error), text]
+    return _masked([_clean(name, 256), _message(error), arguments, _attributes(error), _notes(error), text])
 
 
 def load(wire: object) -> Exception:
@@ -121,7 +132,7 @@ def dump_refusal(error: RpcError) -> list[Any]:
         as the nearest base that it does know.
     """
     name = next(kind.__name__ for kind in type(error).__mro__ if _REFUSALS.get(kind.__name__) is kind)
-    return [name, _message(error), error.executed, error.retry_after]
+    return _masked([name, _message(error), error.executed, error.retry_after])
 
 
 def load_refusal(wire: object) -> RpcError:
@@ -331,3 +342,9 @@ def _text_size(text: str) -> int:
         return 4 + len(text.encode())
     except UnicodeEncodeError:
         raise _NotSimple from None
+
+
+def _masked(described: list[Any]) -> list[Any]:
+    for mask in _masks:
+        described = mask(described)
+    return described

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from broker.embedded import EmbeddedBroker
 from broker.errors import BrokerUnavailable, ConfigurationError, RpcError
+from broker.failures import mask_with
 from broker.link import Address
 from worker_runtime.config import ServiceConfig, Settings, load, plan
 from worker_runtime.configured import load_configured
@@ -76,16 +77,17 @@ def _run(given: argparse.Namespace, arguments: list[str]) -> int:
         # Compiled files tell versions apart by the second, and who develops is faster than that.
         sys.dont_write_bytecode = True
     plan_ = load_plan(given)
-    _mask_logs(mask_of(config for _, config in plan_.services))
+    _keep_secrets(mask_of(config for _, config in plan_.services))
     if given.check:
         return _check(plan_, given)
     with _broker(given) as url:
         return _serve(plan_, url, given, arguments)
 
 
-def _mask_logs(mask: Mask) -> None:
-    """Keep secrets out of whatever this process logs from here on."""
+def _keep_secrets(mask: Mask) -> None:
+    """Keep secrets out of whatever this process logs, and tells callers of failures, from here on."""
     if mask:
+        mask_with(mask.value)
         for handler in logging.getLogger().handlers:
             handler.setFormatter(MaskingFormatter(_LOG_FORMAT, mask))
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from broker.codec import decode, encode, pack
+from broker.codec import pack
 from broker.envelope import RAISED, RETURNED, Outcome, Reply, pack_call, pack_reply
 from broker.errors import CallAbandoned
 from broker.keys import GROUP
@@ -37,8 +37,6 @@ class Endings:
 
     def answer(self, work: Work, outcome: Outcome, *, ticket: Ticket | None = None, acknowledge: bool = True) -> None:
         """Send *outcome* to whoever wants it; without *acknowledge* the entry stays pending. Never blocks."""
-        if outcome.kind != RETURNED:
-            outcome = _masked(work, outcome)
         if self.observe is not None:
             self.observe(work, outcome)
         call = work.call
@@ -88,12 +86,11 @@ class Endings:
         source = delivery.source
         letter = pack([
             1, reason, detail, source.entrypoint, delivery.entry_id, delivery.delivery_count, delivery.value,
-            source.serving.mask.value(dict(extras or {})),
+            dict(extras or {}),
         ])  # fmt: skip
         keys = [source.stream, source.keys.dead, work.channel if work else source.keys.reply("nobody")]
         reply, stores = b"", list[Store]()
         if work is not None and outcome is not None:
-            outcome = _masked(work, outcome)
             if self.observe is not None:
                 self.observe(work, outcome)
             reply = b"" if work.oneway else pack_reply(Reply(work.call.sequence, outcome.kind, outcome.body))
@@ -141,11 +138,3 @@ class Endings:
             ended = outcome.kind in (RETURNED, RAISED)
             stores.append(ticket.record(outcome) if ended else Store(ticket.key, b"", 0))
         return stores
-
-
-def _masked(work: Work, outcome: Outcome) -> Outcome:
-    """A failure without the secrets of its service: a method may have put one into an exception unawares."""
-    mask = work.delivery.source.serving.mask
-    if outcome.kind == RETURNED or not mask or not mask.occurs_in(outcome.body):
-        return outcome
-    return Outcome(outcome.kind, encode(mask.value(decode(outcome.body))))

@@ -44,10 +44,6 @@ class Mask:
             case _:
                 return value
 
-    def occurs_in(self, data: bytes) -> bool:
-        """Whether a secret stands in *data*, which is an encoded value."""
-        return any(secret.encode(errors="surrogatepass") in data for secret in self._texts)
-
 
 def mask_of(configurations: Iterable[Any]) -> Mask:
     """A mask for the secrets of all these configurations of services."""

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Final, Literal, NamedTuple
 
 from broker.codec import decode
-from broker.envelope import FETCH, RAISED, RETURNED
+from broker.envelope import FETCH, RAISED, RETURNED, Outcome
 from broker.errors import RpcError
 from worker_runtime.delivery import Work
-from worker_runtime.invocation import Invocation, Outcome
+from worker_runtime.invocation import Invocation
 
 How = Literal["returned", "raised", "refused"]
 

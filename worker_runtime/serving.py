@@ -9,7 +9,6 @@ from broker.keys import ServiceKeys
 from client.caller import Caller
 from client.session.running import Runner
 from worker_runtime.config import Settings
-from worker_runtime.masking import Mask
 from worker_runtime.service import Service
 
 
@@ -24,5 +23,3 @@ class Serving:
     keys: ServiceKeys
     caller: Caller = field(repr=False)
     runner: Runner = field(repr=False)
-    mask: Mask = field(default_factory=Mask)
-    """Takes its secrets out of what is said of failures."""

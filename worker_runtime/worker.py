@@ -102,7 +102,7 @@ class Worker:
         ]
         self._sources = sources
         self._offers: list[Mapping[str, Any]] = [
-            serving.mask.value(serving.service.describe()) for serving in self.servings
+            mask_of([config]).value(service.describe()) for service, config in plan.services
         ]
         self._sweeper = Sweeper(self._commands, self.name, self._caller.clock, sources, self._dispatcher)
         self._consumer = Consumer(
@@ -223,7 +223,6 @@ class Worker:
             keys,
             self._caller,
             Runner(self._dispatcher.threads, inline=config.settings.inline, inline_functions=False),
-            mask_of([config]),
         )
 
     async def _let_go(self, give_up: float) -> bool:

@@ -15,11 +15,22 @@ SECRET = "correct-horse-battery"
 SERVICE = """
     import os
     from worker_runtime import policy
-    from workers import WorkerEntrypoint
+    from workers import RpcTarget, WorkerEntrypoint
 
     KEY = os.environ["API_KEY"]
 
+    class Safe(RpcTarget):
+        async def open(self):
+            return int(KEY)
+
     class Default(WorkerEntrypoint):
+        async def safe(self):
+            return Safe()
+
+        async def numbers(self):
+            yield 1
+            yield int(KEY)
+
         async def number(self) -> int:
             return int(self.env.API_KEY)
 
@@ -79,6 +90,12 @@ async def test_no_error_description_log_or_dead_letter_shows_it(place, server, w
                 await getattr(leaky, method)()
             assert SECRET not in everything_about(caught.value)
             assert "***" in everything_about(caught.value)
+        async with await leaky.safe() as safe:
+            with pytest.raises(ValueError, match=r"\*\*\*") as caught:
+                await safe.open()
+            assert SECRET not in everything_about(caught.value)
+        with pytest.raises(ValueError, match=r"\*\*\*"):
+            assert [number async for number in leaky.numbers()] == []
         assert await leaky.background() == "fine"
         assert SECRET not in " ".join(await leaky.shown())
         await submit(leaky.number)
