@@ -7,7 +7,7 @@ import pytest
 
 from client import CallCancelled, ConfigurationError, InvalidArguments, RemoteError, options, submit
 from worker_runtime.testing import ServiceUnderTest, serve
-from workers import Response, WorkerEntrypoint, env
+from workers import Response, RpcTarget, WorkerEntrypoint, env
 
 
 class Greeter(WorkerEntrypoint):
@@ -220,3 +220,35 @@ async def test_observer_is_told_of_each_call_once_even_with_background_tasks():
         ("greet", "refused", False),
         ("nothing", "refused", True),
     ]
+
+
+class Statement(RpcTarget):
+    def __init__(self, word):
+        self.word = word
+
+    async def first(self) -> str:
+        return f"first of {self.word}"
+
+
+class FakeDatabase:
+    def prepare(self, word):
+        return Statement(word)
+
+    async def each(self, times):
+        for number in range(times):
+            yield number
+
+
+class Reader(WorkerEntrypoint):
+    async def read(self) -> str:
+        return await self.env.DATABASE.prepare("tea").first()
+
+    async def count(self) -> list[int]:
+        return [number async for number in self.env.DATABASE.each(3)]
+
+
+async def test_fake_may_return_objects_by_reference_and_streams():
+    async with serve(Reader, bindings={"DATABASE": FakeDatabase()}) as reader:
+        assert await reader.stub.read() == "first of tea"
+        assert await reader.stub.count() == [0, 1, 2]
+        assert reader.calls("DATABASE") == [("prepare", ("tea",), {}), ("each", (3,), {})]
