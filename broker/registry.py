@@ -19,7 +19,7 @@ _ENTRYPOINT: Final = "entrypoint:"
 _LARGEST: Final = 1 << 22
 
 Offer = dict[str, Any]
-"""What one entrypoint offers: `doc` and `methods`, each with `signature`, `doc` and `schema`."""
+"""What one entrypoint offers; docs/protocol.md section 2 says its fields."""
 
 
 async def publish_offers(link: Link, keys: ServiceKeys, offers: Mapping[str, Offer], *, backlog: int) -> None:
@@ -30,11 +30,20 @@ async def publish_offers(link: Link, keys: ServiceKeys, offers: Mapping[str, Off
     """
     fields: list[str | int | bytes] = []
     for entrypoint, offer in offers.items():
-        fields += (_BACKLOG + entrypoint, backlog, _ENTRYPOINT + entrypoint, encode(offer, limit=_LARGEST))
+        fields += (_BACKLOG + entrypoint, backlog, _ENTRYPOINT + entrypoint, _encoded(offer))
     stored = link.send("HSET", keys.meta, *fields)
     renewed = link.send("PEXPIRE", keys.meta, META_TTL_MS)
     await stored
     await renewed
+
+
+def _encoded(offer: Offer) -> bytes:
+    try:
+        return encode(offer, limit=_LARGEST)
+    except RpcError:
+        # Too large, or schemas too deep: that the service is there counts more than what it looks like.
+        members = {name: {"kind": member.get("kind", "method")} for name, member in offer.get("members", {}).items()}
+        return encode({"fetch": offer.get("fetch", False), "members": members}, limit=_LARGEST)
 
 
 async def publish_version(link: Link, keys: ServiceKeys, methods: Mapping[str, Collection[str]], now_ms: int) -> None:

@@ -17,7 +17,7 @@ from broker.errors import BrokerUnavailable, ConfigurationError, RpcError
 from broker.failures import mask_with
 from broker.link import Address
 from worker_runtime.config import ServiceConfig, Settings, load, plan
-from worker_runtime.configured import load_configured
+from worker_runtime.configured import checking_of, load_configured
 from worker_runtime.d1 import cli as d1
 from worker_runtime.exits import CHILD, RELOADED, Exit, say, wait_for_go
 from worker_runtime.masking import Mask, MaskingFormatter, mask_of
@@ -208,8 +208,8 @@ def load_plan(given: argparse.Namespace) -> Plan:
 
 def _load(target: str, given: argparse.Namespace, flags: Mapping[str, str | None]) -> tuple[Service, ServiceConfig]:
     if ":" in target and not Path(target).exists():
-        service = load_object(target)
         settings = Settings.resolve({}, environment=os.environ, flags=flags, file=None)
+        service = load_object(target, checking=checking_of(settings))
         here = Path.cwd()
         config = ServiceConfig(
             name=service.name, main=here, directory=here, file=here, variables=_variables(given), secrets={},

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from broker.errors import ConfigurationError
+from broker.methods.checking import Checking
 from worker_runtime.assets.front import front_of
-from worker_runtime.config import ServiceConfig
+from worker_runtime.config import ServiceConfig, Settings
 from worker_runtime.masking import mask_of
 from worker_runtime.overriding import patch_env
 from worker_runtime.service import Service, load_service
@@ -22,9 +23,15 @@ def load_configured(config: ServiceConfig) -> Service:
     values = {**config.variables, **config.secrets}
     try:
         with patch_env({name: value for name, value in values.items() if name.isidentifier() and name[:2] != "__"}):
-            return load_service(config.name, config.main, config.directory, front_of(config))
+            checking = checking_of(config.settings)
+            return load_service(config.name, config.main, config.directory, front_of(config), checking)
     except ConfigurationError as error:
         text = mask_of([config]).text(str(error))
         if text == str(error):
             raise
         raise ConfigurationError(text, file=error.file, key=error.key) from None
+
+
+def checking_of(settings: Settings) -> Checking:
+    """How *settings* want the arguments and results of methods to be checked."""
+    return Checking(strict=settings.validation == "strict", results=settings.validate_results)

@@ -201,7 +201,8 @@ async def enter(
         from worker_runtime.live import descend
 
         value = await descend(invocation, value, step, args, kwargs)
-    return await value if isinstance(value, Call | Member) else value
+    value = await value if isinstance(value, Call | Member) else value
+    return value if method.check_result is None or len(step.path) > 1 else method.check_result(value)
 
 
 def raised(invocation: Invocation, error: BaseException) -> Outcome:

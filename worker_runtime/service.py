@@ -7,18 +7,20 @@ import inspect
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, TypeGuard
 
 from broker.errors import ConfigurationError, MethodNotFound, ServiceUnavailable
+from broker.methods.checking import LAX, Checking
 from broker.methods.method import Method, prepare, prepare_fetch
 from broker.methods.visibility import visible_names
 from broker.names import DEFAULT_ENTRYPOINT, check_entrypoint, check_service
 from worker_runtime.assets.front import Front
 from worker_runtime.assets.handler import AssetsOnly, FrontedFetch
+from worker_runtime.code import digest_of, version_of
 from worker_runtime.entrypoint import WorkerEntrypoint
 from worker_runtime.loading import import_file, mistake_in
 
@@ -37,11 +39,17 @@ class Service:
         methods: The prepared methods and properties of each entrypoint.
         names: What callers may reach of each entrypoint, `fetch` included.
         handlers: The prepared `fetch` of each entrypoint that has one.
+        checking: How arguments and results are checked.
+        version: The version of its distribution, where it has one.
+        digest: A digest of its code.
     """
 
     name: str
     entrypoints: Mapping[str, type[WorkerEntrypoint]]
     front: Front | None = None
+    checking: Checking = LAX
+    version: str = ""
+    digest: str = ""
     methods: Mapping[str, Mapping[str, Method]] = field(init=False)
     handlers: Mapping[str, Method] = field(init=False)
     names: Mapping[str, frozenset[str]] = field(init=False)
@@ -51,7 +59,10 @@ class Service:
         for name, cls in self.entrypoints.items():
             check_entrypoint(name)
             _check_constructor(cls)
-        methods = {name: {n: prepare(cls, n) for n in visible_names(cls)} for name, cls in self.entrypoints.items()}
+        methods = {
+            name: {n: prepare(cls, n, self._checking(name)) for n in visible_names(cls)}
+            for name, cls in self.entrypoints.items()
+        }
         object.__setattr__(self, "methods", methods)
         handlers = dict(_handlers(self.entrypoints))
         if self.front is not None:
@@ -81,7 +92,7 @@ class Service:
             MethodNotFound: Callers may not reach such a name.
         """
         method = self.methods.get(entrypoint, {}).get(name)
-        return prepare(self.entrypoint(entrypoint), name) if method is None else method
+        return prepare(self.entrypoint(entrypoint), name, self._checking(entrypoint)) if method is None else method
 
     def fetch(self, entrypoint: str) -> Method:
         """The prepared `fetch` handler of *entrypoint*.
@@ -93,10 +104,12 @@ class Service:
         handler = self.handlers.get(entrypoint)
         return prepare_fetch(self.entrypoint(entrypoint)) if handler is None else handler
 
-    def describe(self) -> dict[str, Any]:
-        """What callers may know of the service, as plain values."""
+    def describe(self, version: str = "") -> dict[str, Any]:
+        """What callers may know of the service, as plain values; *version* goes before that of its distribution."""
         return {
             name: {
+                "version": version or self.version,
+                "digest": self.digest,
                 "doc": inspect.cleandoc(cls.__doc__ or ""),
                 "fetch": name in self.handlers,
                 "members": {member: method.describe() for member, method in self.methods[name].items()},
@@ -104,8 +117,14 @@ class Service:
             for name, cls in self.entrypoints.items()
         }
 
+    def _checking(self, entrypoint: str) -> Checking:
+        receiver = self.name if entrypoint == DEFAULT_ENTRYPOINT else f"{self.name}#{entrypoint}"
+        return replace(self.checking, receiver=receiver)
 
-def load_service(name: str, main: Path | None, directory: Path, front: Front | None = None) -> Service:
+
+def load_service(
+    name: str, main: Path | None, directory: Path, front: Front | None = None, checking: Checking = LAX
+) -> Service:
     """Import the module *main* (relative to *directory*) and serve its entrypoints as *name*.
 
     The folder of *main* comes first in `sys.path`, so that the modules beside it can be imported. With a *front* there
@@ -116,17 +135,17 @@ def load_service(name: str, main: Path | None, directory: Path, front: Front | N
     """
     check_service(name)
     if main is None:
-        return _serve(name, {DEFAULT_ENTRYPOINT: AssetsOnly}, directory, front)
+        return _serve(name, {DEFAULT_ENTRYPOINT: AssetsOnly}, directory, front=front, checking=checking)
     file = (directory / main).resolve()
     if not file.is_file():
         raise ConfigurationError(
             f"{file}: there is no such file.", file=str(file), key="main", fix="Set `main` to the service's module."
         )
     module = import_file(file, f"_callyard_service_{re.sub(r'[^A-Za-z0-9]', '_', name)}_{next(_numbers)}")
-    return _serve(name, _exported(module, file), file, front)
+    return _serve(name, _exported(module, file), file, front=front, checking=checking)
 
 
-def load_object(target: str, name: str | None = None) -> Service:
+def load_object(target: str, name: str | None = None, checking: Checking = LAX) -> Service:
     """Serve the class that *target* (`module:Class`) names as the default entrypoint of a service.
 
     Without *name* the service is called as the class in snake case, or as the module where the
@@ -147,10 +166,10 @@ def load_object(target: str, name: str | None = None) -> Service:
     cls = getattr(module, class_name, None)
     if not _is_entrypoint(cls):
         raise ConfigurationError(f"{target}: {class_name} is not a WorkerEntrypoint.", fix=_EXAMPLE)
-    return load_class(cls, name)
+    return load_class(cls, name, checking)
 
 
-def load_class(cls: type[WorkerEntrypoint], name: str | None = None) -> Service:
+def load_class(cls: type[WorkerEntrypoint], name: str | None = None, checking: Checking = LAX) -> Service:
     """Serve *cls* as the default entrypoint of a service; see `load_object` for its name.
 
     Raises:
@@ -160,7 +179,8 @@ def load_class(cls: type[WorkerEntrypoint], name: str | None = None) -> Service:
         plain = cls.__module__.rpartition(".")[2] if cls.__name__ == DEFAULT_ENTRYPOINT else cls.__name__
         name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", plain).lower()
     file = getattr(sys.modules.get(cls.__module__), "__file__", None)
-    return _serve(name, {DEFAULT_ENTRYPOINT: cls}, Path(file or cls.__module__))
+    version = version_of(cls.__module__)
+    return _serve(name, {DEFAULT_ENTRYPOINT: cls}, Path(file or cls.__module__), checking=checking, version=version)
 
 
 def load_module(module: ModuleType, name: str | None = None) -> Service:
@@ -173,11 +193,20 @@ def load_module(module: ModuleType, name: str | None = None) -> Service:
     return _serve(name or module.__name__.rpartition(".")[2], _exported(module, file), file)
 
 
-def _serve(name: str, entrypoints: dict[str, Any], file: Path, front: Front | None = None) -> Service:
+def _serve(
+    name: str,
+    entrypoints: dict[str, Any],
+    file: Path,
+    *,
+    front: Front | None = None,
+    checking: Checking = LAX,
+    version: str = "",
+) -> Service:
     if front is not None:
         entrypoints.setdefault(DEFAULT_ENTRYPOINT, AssetsOnly)
+    folder = file.resolve() if file.is_dir() else file.resolve().parent
     try:
-        return Service(name, entrypoints, front)
+        return Service(name, entrypoints, front, checking, version, digest_of(folder))
     except ConfigurationError as error:
         raise ConfigurationError(f"{file}: {error}", file=str(file), key=error.key, fix=error.fix) from error
 

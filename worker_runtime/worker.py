@@ -102,7 +102,8 @@ class Worker:
         ]
         self._sources = sources
         self._offers: list[Mapping[str, Any]] = [
-            mask_of([config]).value(service.describe()) for service, config in plan.services
+            mask_of([config]).value(service.describe(config.settings.service_version))
+            for service, config in plan.services
         ]
         self._sweeper = Sweeper(self._commands, self.name, self._caller.clock, sources, self._dispatcher)
         self._consumer = Consumer(

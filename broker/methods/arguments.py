@@ -13,6 +13,7 @@ from pydantic_core import ArgsKwargs
 
 from broker.errors import InvalidArguments
 from broker.methods.mismatch import explain
+from broker.methods.strictness import strict_validator
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 Validate = Callable[[Sequence[Any], Mapping[str, Any]], Arguments]
@@ -22,15 +23,20 @@ _CONFIG: Final = ConfigDict(arbitrary_types_allowed=True)
 _ABSENT: Final = object()
 
 
-def compile_validation(label: str, signature: inspect.Signature) -> tuple[Validate, inspect.Signature]:
+def compile_validation(
+    label: str, signature: inspect.Signature, *, strict: bool = False
+) -> tuple[Validate, inspect.Signature]:
     """Compile the check of a method's arguments; *label* is what errors call the method.
+
+    A *strict* one refuses what would have to be converted.
 
     What comes out has positional arguments where the caller gave positional ones, and leaves
     defaults to the method. The second value is *signature* with `Any` for each parameter of a type
     that cannot be checked; each of those is logged.
     """
     signature = signature.replace(parameters=[_checkable(label, p) for p in signature.parameters.values()])
-    check = _adapter([_without_default(p) for p in signature.parameters.values()]).validator.validate_python
+    adapter = adapter_of([_without_default(p) for p in signature.parameters.values()])
+    check = (strict_validator(adapter) if strict else adapter.validator).validate_python
     strip = any(p.default is not p.empty for p in signature.parameters.values())
 
     def validate(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Arguments:
@@ -48,34 +54,9 @@ def compile_validation(label: str, signature: inspect.Signature) -> tuple[Valida
     return validate, signature
 
 
-def parameters_schema(signature: inspect.Signature) -> dict[str, Any]:
-    """The JSON schema of the arguments as one object with a property for each parameter."""
-    named = [
-        p if p.kind is p.VAR_KEYWORD else p.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-        for p in signature.parameters.values()
-        if p.kind is not p.VAR_POSITIONAL
-    ]
-    return schema_of(_adapter(named), mode="validation")
+def adapter_of(parameters: Sequence[inspect.Parameter]) -> TypeAdapter[Any]:
+    """What checks arguments against *parameters* and gives them back."""
 
-
-def result_schema(signature: inspect.Signature) -> dict[str, Any]:
-    """The JSON schema of the result; empty where the annotation says nothing that JSON can say."""
-    if signature.return_annotation is signature.empty:
-        return {}
-    try:
-        return schema_of(TypeAdapter(signature.return_annotation), mode="serialization")
-    except Exception:
-        return {}
-
-
-def schema_of(adapter: TypeAdapter[Any], *, mode: Any) -> dict[str, Any]:
-    """The JSON schema of *adapter*, `{}` in the place of what JSON cannot describe."""
-    from broker.methods.schema import LenientSchema
-
-    return adapter.json_schema(schema_generator=LenientSchema, mode=mode)
-
-
-def _adapter(parameters: Sequence[inspect.Parameter]) -> TypeAdapter[Any]:
     # pydantic checks the arguments of a function and calls it with them: this one hands them back.
     def capture(*args: Any, **kwargs: Any) -> Arguments:
         return args, kwargs
@@ -88,7 +69,7 @@ def _adapter(parameters: Sequence[inspect.Parameter]) -> TypeAdapter[Any]:
 
 def _checkable(label: str, parameter: inspect.Parameter) -> inspect.Parameter:
     try:
-        _adapter([parameter])
+        adapter_of([parameter])
     except Exception as error:
         reason = str(error).partition("\n")[0]
         _log.warning("%s: the type of parameter '%s' cannot be checked: %s", label, parameter.name, reason)

@@ -8,8 +8,11 @@ from functools import partial
 from typing import Any, Final
 
 from broker.errors import ConfigurationError, InvalidArguments
-from broker.methods.arguments import Arguments, Validate, compile_validation, parameters_schema, result_schema
+from broker.methods.arguments import Arguments, Validate, compile_validation
+from broker.methods.checking import LAX, Checking
+from broker.methods.description import describe_parameters, describe_result
 from broker.methods.policy import Policy, policy_of
+from broker.methods.results import CheckResult, compile_result
 from broker.methods.signature import signature_of
 from broker.methods.visibility import Kind, Member, not_found, resolve, resolve_fetch
 
@@ -26,13 +29,15 @@ class Method:
         is_async_generator: Whether calling it gives an async generator.
         policy: What it and its class ask of the runtime.
         validate: Checks and converts `(args, kwargs)`; raises `InvalidArguments`.
+        check_result: Checks and converts what it returned; raises `TypeError`. None where there is nothing to check.
     """
 
     __slots__ = (
-        "_doc", "_member", "_signature", "is_async", "is_async_generator", "kind", "name", "policy", "validate",
+        "_doc", "_member", "_signature", "check_result", "is_async", "is_async_generator", "kind", "name", "policy",
+        "validate",
     )  # fmt: skip
 
-    def __init__(self, cls: type, member: Member) -> None:
+    def __init__(self, cls: type, member: Member, checking: Checking = LAX) -> None:
         """Prepare *member* of *cls*.
 
         Raises:
@@ -48,7 +53,10 @@ class Method:
         self.is_async: bool = inspect.iscoroutinefunction(bound)
         self.is_async_generator: bool = inspect.isasyncgenfunction(bound)
         self.policy: Policy = policy_of(cls, member.value)
-        self.validate: Validate = self._compile()
+        label = checking.label(self.name)
+        self.validate: Validate = self._compile(label, checking)
+        checked = self.kind != "fetch" and not self.is_async_generator
+        self.check_result: CheckResult | None = compile_result(label, self._signature, checking) if checked else None
 
     def bind(self, instance: object) -> Callable[..., Any]:
         """What to call for *instance*; of a property, its getter.
@@ -69,23 +77,22 @@ class Method:
             "kind": self.kind,
             "signature": f"{self.name}{self._signature}",
             "doc": self._doc,
-            "stream": self.is_async_generator,
-            "returns": {} if self.is_async_generator else result_schema(self._signature),
+            **describe_result(self._signature, stream=self.is_async_generator),
         }
         if self.kind == "method":
-            described["parameters"] = parameters_schema(self._signature)
+            described |= describe_parameters(self._signature)
         return described
 
-    def _compile(self) -> Validate:
+    def _compile(self, label: str, checking: Checking) -> Validate:
         if self.kind == "fetch":
             return _fetch_arguments(self._signature)
         if self.kind == "property":
             return _no_arguments(self.name)
-        validate, self._signature = compile_validation(f"{self.name}()", self._signature)
+        validate, self._signature = compile_validation(label, self._signature, strict=checking.strict)
         return validate
 
 
-def prepare(cls: type, name: str) -> Method:
+def prepare(cls: type, name: str, checking: Checking = LAX) -> Method:
     """The prepared method or property *name* of *cls*; the same object every time.
 
     Raises:
@@ -94,9 +101,9 @@ def prepare(cls: type, name: str) -> Method:
         ConfigurationError: Its signature cannot be called.
     """
     prepared = _prepared(cls)
-    method = prepared.get(name)
+    method = prepared.get((name, checking))
     if method is None or name == "fetch":
-        method = prepared[name] = Method(cls, resolve(cls, name))
+        method = prepared[name, checking] = Method(cls, resolve(cls, name), checking)
     return method
 
 
@@ -108,14 +115,14 @@ def prepare_fetch(cls: type) -> Method:
         ConfigurationError: It needs more than the request.
     """
     prepared = _prepared(cls)
-    if "fetch" not in prepared:
-        prepared["fetch"] = Method(cls, resolve_fetch(cls))
-    return prepared["fetch"]
+    if ("fetch", LAX) not in prepared:
+        prepared["fetch", LAX] = Method(cls, resolve_fetch(cls))
+    return prepared["fetch", LAX]
 
 
-def _prepared(cls: type) -> dict[str, Method]:
+def _prepared(cls: type) -> dict[tuple[str, Checking], Method]:
     # On the class, so that a reloaded class is collected together with what was prepared for it.
-    prepared: dict[str, Method] | None = vars(cls).get(_PREPARED)
+    prepared: dict[tuple[str, Checking], Method] | None = vars(cls).get(_PREPARED)
     if prepared is None:
         prepared = {}
         setattr(cls, _PREPARED, prepared)

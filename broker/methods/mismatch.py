@@ -28,6 +28,23 @@ def explain(error: ValidationError, signature: inspect.Signature, args: Sequence
     return "; ".join(said[:_MOST]) + (f"; and {more} more" if more > 0 else "")
 
 
+def explain_result(error: ValidationError) -> str:
+    """Every mismatch of a result in one line, ten at most; its values never appear."""
+    details = error.errors(include_url=False, include_context=False)
+    said = list(dict.fromkeys(f"{_at(detail)}{_expected(detail)}" for detail in details))
+    more = len(said) - _MOST
+    return "; ".join(said[:_MOST]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _at(detail: ErrorDetails) -> str:
+    return f"at {_path(detail['loc'])} " if detail["loc"] else ""
+
+
+def _expected(detail: ErrorDetails) -> str:
+    message = _message(detail)
+    return f"{message[:1].lower()}{message[1:]}, got {type(detail['input']).__name__}".replace("input should", "should")
+
+
 def _line(detail: ErrorDetails, signature: inspect.Signature, args: Sequence[Any]) -> str:
     kind, where = detail["type"], detail["loc"]
     positional = [p.name for p in signature.parameters.values() if p.kind <= p.POSITIONAL_OR_KEYWORD]
@@ -40,8 +57,11 @@ def _line(detail: ErrorDetails, signature: inspect.Signature, args: Sequence[Any
         return f"unexpected keyword argument '{name}'"
     if kind == "multiple_argument_values":
         return f"argument '{name}' is given twice"
-    path = "".join(f"[{_short(step)!r}]" for step in where[1:])
-    return f"parameter '{name}'{path}: {_message(detail)}, got {type(detail['input']).__name__}"
+    return f"parameter '{name}'{_path(where[1:])}: {_message(detail)}, got {type(detail['input']).__name__}"
+
+
+def _path(steps: Sequence[int | str]) -> str:
+    return "".join(f"[{_short(step)!r}]" for step in steps)
 
 
 def _parameter(where: int | str, positional: list[str]) -> str:

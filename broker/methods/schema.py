@@ -1,10 +1,22 @@
-"""JSON schemas that leave out what JSON cannot describe instead of failing."""
+"""JSON schemas that leave out what JSON cannot describe instead of failing.
+
+Values travel as Python's, not as JSON, so the schema of what JSON has no word for carries the name of its type under
+`x-python`, and that of a dict whose keys are no text the schema of the keys under `x-python-keys`. Fields go by the
+names of their attributes: that is how models and dataclasses travel.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
+from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+
+from broker.http import Headers, Request, Response
+
+PYTHON: Final = "x-python"
+PYTHON_KEYS: Final = "x-python-keys"
+_TRAVELLING: Final = (Headers, Request, Response)
 
 
 class LenientSchema(GenerateJsonSchema):
@@ -13,5 +25,43 @@ class LenientSchema(GenerateJsonSchema):
     ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012
 
     def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> JsonSchemaValue:
-        """Allow anything where *schema* has no JSON counterpart."""
-        return {}
+        """Allow anything where *schema* has no JSON counterpart; say which of our own classes it is."""
+        cls = schema.get("cls")
+        return {PYTHON: cls.__name__} if cls in _TRAVELLING else {}
+
+    def tuple_schema(self, schema: Any) -> JsonSchemaValue:
+        """An array that is a tuple."""
+        return {**super().tuple_schema(schema), PYTHON: "tuple"}
+
+    def frozenset_schema(self, schema: Any) -> JsonSchemaValue:
+        """An array that is a frozenset."""
+        return {**super().frozenset_schema(schema), PYTHON: "frozenset"}
+
+    def bytes_schema(self, schema: Any) -> JsonSchemaValue:
+        """A text that is bytes."""
+        return {**super().bytes_schema(schema), PYTHON: "bytes"}
+
+    def decimal_schema(self, schema: Any) -> JsonSchemaValue:
+        """A number or text that is a decimal."""
+        return {**super().decimal_schema(schema), PYTHON: "Decimal"}
+
+    def dict_schema(self, schema: Any) -> JsonSchemaValue:
+        """An object; JSON's have text for keys, ours need not."""
+        found = super().dict_schema(schema)
+        keys = schema.get("keys_schema")
+        if keys is None or keys["type"] in ("str", "any"):
+            return found
+        return {**found, PYTHON_KEYS: self.generate_inner(keys)}
+
+
+class ResultSchema(LenientSchema):
+    """The schema of what a method returns: there every field of a model or dataclass is present."""
+
+    def field_is_required(self, field: Any, total: bool) -> bool:  # noqa: FBT001 -- as its base has it
+        """Whether the field is always there."""
+        return field["type"] != "typed-dict-field" or super().field_is_required(field, total)
+
+
+def schema_of(adapter: TypeAdapter[Any], generator: type[LenientSchema] = LenientSchema) -> dict[str, Any]:
+    """The JSON schema of *adapter*, `{}` in the place of what JSON cannot describe."""
+    return adapter.json_schema(schema_generator=generator, by_alias=False)

@@ -32,6 +32,7 @@ class FrontedFetch(Method):
         self.is_async_generator = False
         self.policy = Policy() if own is None else own.policy
         self.validate = _request_only
+        self.check_result = None
         self._front = front
         self._own = own
 

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -91,6 +91,13 @@ class Settings(BaseModel):
     )
     inline: Switch = Field(default=False, description="run plain def methods on the event loop instead of in threads")
     traceback: Switch = Field(default=False, description="send tracebacks of exceptions to callers")
+    validation: Annotated[Literal["lax", "strict"], _Shown(str)] = Field(
+        default="lax", description="lax converts values to what annotations ask for, strict refuses what does not fit"
+    )
+    validate_results: Switch = Field(default=True, description="check results against annotations as arguments are")
+    service_version: Annotated[str, _Shown(str)] = Field(
+        default="", max_length=128, description="version of the service, shown to callers (else its distribution's)"
+    )
     connect_timeout: Duration = Field(default=10.0, gt=0, le=_LONGEST, description="time to reach Redis at the start")
     health: Listen = Field(default="", description="HOST:PORT that answers /ready and /live")
 

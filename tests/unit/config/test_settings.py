@@ -36,6 +36,9 @@ def test_the_defaults_are_those_of_the_contract():
         "prefix": "callyard",
         "inline": False,
         "traceback": False,
+        "validation": "lax",
+        "validate_results": True,
+        "service_version": "",
         "connect_timeout": 10.0,
         "health": "",
     }

@@ -254,7 +254,7 @@ def test_unknown_names_are_not_remembered() -> None:
         with pytest.raises(MethodNotFound):
             prepare(Shop, f"unknown{n}")
     assert vars(Shop).keys() == before.keys() | {"__callyard_methods__"}
-    assert not any(name.startswith("unknown") for name in vars(Shop)["__callyard_methods__"])
+    assert not any(name.startswith("unknown") for name, _ in vars(Shop)["__callyard_methods__"])
 
 
 def kinds(method: Method) -> tuple[str, bool, bool]:

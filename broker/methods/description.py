@@ -1,0 +1,82 @@
+"""What the registry says of a method: plain values, from which people, command lines and type checkers learn it."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
+from typing import Any, Final
+
+from pydantic import ConfigDict, PydanticUserError, TypeAdapter
+from pydantic.fields import FieldInfo
+
+from broker.methods.arguments import adapter_of
+from broker.methods.schema import ResultSchema, schema_of
+
+KINDS: Final = {
+    inspect.Parameter.POSITIONAL_ONLY: "positional",
+    inspect.Parameter.POSITIONAL_OR_KEYWORD: "any",
+    inspect.Parameter.VAR_POSITIONAL: "rest",
+    inspect.Parameter.KEYWORD_ONLY: "keyword",
+    inspect.Parameter.VAR_KEYWORD: "named",
+}
+"""How a parameter is given: `rest` stands for `*args`, `named` for `**kwargs`."""
+
+_STREAMS: Final = (AsyncGenerator, AsyncIterable, AsyncIterator)
+
+
+def describe_result(signature: inspect.Signature, *, stream: bool) -> dict[str, Any]:
+    """`stream`, and under `returns` the JSON schema of the result, of a stream that of its items."""
+    returned = signature.return_annotation
+    if typing.get_origin(returned) in _STREAMS or returned in _STREAMS:
+        stream = True
+        returned = next(iter(typing.get_args(returned)), inspect.Signature.empty)
+    return {"stream": stream, "returns": _schema(returned)}
+
+
+def describe_parameters(signature: inspect.Signature) -> dict[str, Any]:
+    """`takes`, the parameters in their order, and `parameters`, the JSON schema of all of them as one object.
+
+    The schema under `rest` is that of each further positional argument, where the method takes any.
+    """
+    listed = list(signature.parameters.values())
+    takes = [{"name": p.name, "kind": KINDS[p.kind], "optional": _optional(p)} for p in listed]
+    described: dict[str, Any] = {"takes": takes, "parameters": _parameters_schema(listed)}
+    for p in listed:
+        if p.kind is p.VAR_POSITIONAL:
+            described["rest"] = _schema(p.annotation)
+    return described
+
+
+def _optional(parameter: inspect.Parameter) -> bool:
+    if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+        return True
+    default: object = parameter.default
+    return default is not parameter.empty and not (isinstance(default, FieldInfo) and default.is_required())
+
+
+def _parameters_schema(parameters: Sequence[inspect.Parameter]) -> dict[str, Any]:
+    named = [
+        p if p.kind is p.VAR_KEYWORD else p.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for p in parameters
+        if p.kind is not p.VAR_POSITIONAL
+    ]
+    return schema_of(adapter_of(named))
+
+
+def _schema(annotation: Any) -> dict[str, Any]:
+    """The JSON schema of *annotation*; empty where it says nothing that JSON can say."""
+    if annotation is inspect.Signature.empty:
+        return {}
+    try:
+        return schema_of(_result_adapter(annotation), ResultSchema)
+    except Exception:
+        return {}
+
+
+def _result_adapter(annotation: Any) -> TypeAdapter[Any]:
+    try:
+        return TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True))
+    except PydanticUserError:
+        # Models and dataclasses have a configuration of their own and may not be given one.
+        return TypeAdapter(annotation)
