@@ -31,6 +31,11 @@ def check_service(name: str) -> str:
     return name
 
 
+def is_service(name: str) -> bool:
+    """Whether *name* may name a service."""
+    return _SERVICE.fullmatch(name) is not None
+
+
 def check_entrypoint(name: str | None) -> str:
     """Return the entrypoint that *name* means; `None` and `"default"` mean `Default`.
 

@@ -10,6 +10,7 @@ from broker.codec import decode, encode, pack, unpack
 from broker.errors import RpcError
 from broker.keys import ServiceKeys
 from broker.link import Link
+from broker.names import is_service
 
 META_TTL_MS: Final = 30_000
 """How long an offer outlives the last worker that renews it."""
@@ -109,3 +110,21 @@ async def read_offers(link: Link, keys: ServiceKeys) -> dict[str, Offer]:
                 # Another version's description: that it is offered is known all the same.
                 offers[name.removeprefix(_ENTRYPOINT)] = {}
     return offers
+
+
+async def list_services(link: Link, prefix: str) -> list[str]:
+    """The services under *prefix* that have live workers. Reads through all keys: for people, not for programs.
+
+    Raises:
+        RpcError: Redis refused it or is away.
+    """
+    pattern = ServiceKeys(prefix, "*").meta
+    head, _, tail = pattern.partition("*")
+    found: set[str] = set()
+    cursor: int | bytes = 0
+    while True:
+        cursor, keys = await link.send("SCAN", cursor, "MATCH", pattern, "COUNT", 1000, "TYPE", "hash")
+        names = (key.decode("utf-8", "replace") for key in keys)
+        found |= {name.removeprefix(head).removesuffix(tail) for name in names}
+        if int(cursor) == 0:
+            return sorted(name for name in found if is_service(name))

@@ -1,15 +1,14 @@
-"""The command line `python -m client`: picks the command, prints what it gives, and says how it ended."""
+"""The command line `python -m client`: picks the command, and says how it ended."""
 
 from __future__ import annotations
 
-import io
 import logging
-import os
 import sys
 from collections.abc import Sequence
 
-from client.command_line.commands import COMMANDS, EXIT_CODES
+from client.command_line.commands import COMMANDS, EXIT_CODES, HIDDEN
 from client.command_line.outcome import Exit, Interrupted, exit_of, json_of, line_of
+from client.command_line.output import say
 from client.command_line.typed import Parser, UsageError, split_at_dashes
 
 
@@ -22,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(_parser().format_help(), file=sys.stderr, end="")
         return Exit.WRONG_USE
     try:
-        _say(_run(given))
+        _run(given)
     except KeyboardInterrupt:
         return _complain(Interrupted("Nothing waits for the answer any longer."), given)
     except Exception as error:
@@ -30,8 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return Exit.RESULT
 
 
-def _run(given: list[str]) -> str:
-    command = COMMANDS.get(given[0])
+def _run(given: list[str]) -> None:
+    command = COMMANDS.get(given[0]) or HIDDEN.get(given[0])
     if command is not None:
         return command.run(given[1:])
     if given[0].startswith("--") and (named := next((word for word in given if word in COMMANDS), None)):
@@ -39,34 +38,19 @@ def _run(given: list[str]) -> str:
         at = given.index(named)
         return COMMANDS[named].run(given[:at] + given[at + 1 :])
     _parser().parse_known_args(given[:1])
-    raise UsageError(f"{given[0]!r} is no command. The command comes first: {' or '.join(COMMANDS)}.")
+    raise UsageError(f"{given[0]!r} is no command. The command comes first: {', '.join(COMMANDS)}.")
 
 
 def _complain(error: Exception, given: list[str]) -> int:
     code = exit_of(error)
     try:
         if "--json" in split_at_dashes(given)[0]:
-            _say(json_of(error))
+            say(json_of(error))
         print(line_of(error), file=sys.stderr)
     except (OSError, KeyboardInterrupt):
         # Nobody hears it; the exit code still says it.
         return code
     return code
-
-
-def _say(text: str) -> None:
-    out: object = sys.stdout
-    if isinstance(out, io.TextIOWrapper):
-        # A terminal that lacks a character still shows the others.
-        out.reconfigure(errors="backslashreplace")
-    try:
-        print(text, flush=True)
-    except OSError as error:
-        # What is left in the buffer must not fail once more when the interpreter ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        # A reader that has seen enough, such as `head`, is no failure.
-        if not isinstance(error, BrokenPipeError):
-            raise
 
 
 def _parser() -> Parser:

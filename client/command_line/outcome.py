@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from enum import IntEnum
-from typing import Any
+from typing import Any, Final
 
 from broker.errors import BrokerUnavailable, CallTimeout, Overloaded, RpcError, ServiceUnavailable
 from broker.link import ReplyError
 from client.command_line.shown import name_of
+
+EXIT_CODES: Final = (
+    "Exit codes: 0 result, 1 the callee's exception, 2 wrong use, 3 no broker, no service or a full one, 4 deadline,\n"
+    "5 the service no longer fits its recorded types, 130 interrupted. A failure is one line on standard error; with\n"
+    "--json it is also an object with the one key `error` on standard output."
+)
 
 
 class Exit(IntEnum):
@@ -19,7 +26,22 @@ class Exit(IntEnum):
     WRONG_USE = 2
     UNAVAILABLE = 3
     DEADLINE = 4
+    MISFIT = 5
     INTERRUPTED = 130
+
+
+class Misfit(RpcError):
+    """Raised when a service no longer fits the types that were recorded of it.
+
+    Attributes:
+        broken: What callers may no longer assume, one sentence each.
+    """
+
+    executed = "no"
+
+    def __init__(self, message: str, broken: Sequence[str]) -> None:
+        super().__init__(message)
+        self.broken = list(broken)
 
 
 class Interrupted(RpcError):
@@ -33,6 +55,8 @@ def exit_of(error: BaseException) -> Exit:
     """
     if isinstance(error, Interrupted):
         return Exit.INTERRUPTED
+    if isinstance(error, Misfit):
+        return Exit.MISFIT
     if isinstance(error, CallTimeout):
         return Exit.DEADLINE
     if isinstance(error, BrokerUnavailable | ServiceUnavailable | Overloaded | ReplyError):
@@ -57,6 +81,8 @@ def json_of(error: BaseException) -> str:
         shown |= {"retryable": error.retryable, "executed": error.executed}
     else:
         shown |= {"retryable": False, "executed": "yes" if remote else "maybe"}
+    if isinstance(error, Misfit):
+        shown["broken"] = error.broken
     if (traceback := getattr(error, "remote_traceback", None)) is not None:
         shown["traceback"] = traceback
     return json.dumps({"error": shown})

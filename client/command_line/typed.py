@@ -1,15 +1,18 @@
-"""What was typed on a command line: options, targets, arguments. Pure."""
+"""What was typed on a command line: options, targets, arguments."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn
 
 from broker.errors import RpcError
 from client.member import DEEPEST_PATH
+from client.offers.conversion import Converter
+from client.offers.reading import mapping
 from client.services import DEFAULT_URL
 
 _KEYWORD: Final = re.compile(r"([^\W\d]\w*)=(.*)", re.DOTALL)
@@ -88,37 +91,57 @@ def read_target(text: str) -> Target:
     return Target(service, entrypoint if hash_sign else None, path)
 
 
-def read_arguments(words: Sequence[str]) -> tuple[list[Any], dict[str, Any]]:
-    """Positional and keyword arguments (`key=value`); each value is JSON where it parses, else text.
+class Word(NamedTuple):
+    """An argument as it was typed, or what stands in the file that it named."""
+
+    text: str
+    data: bytes | None = None
+
+
+def split_arguments(words: Sequence[str]) -> tuple[list[Word], dict[str, Word]]:
+    """Positional and keyword arguments (`key=value`); `@FILE` stands for what is in the file, `@-` for standard input.
 
     Raises:
-        UsageError: a keyword is given twice, or a value is nested too deeply.
+        UsageError: a keyword is given twice, or a file cannot be read.
     """
-    positional: list[Any] = []
-    keywords: dict[str, Any] = {}
+    positional: list[Word] = []
+    keywords: dict[str, Word] = {}
     for word in words:
         match = _KEYWORD.fullmatch(word)
         if match is None:
-            positional.append(read_value(word))
+            positional.append(_read_word(word))
         elif match[1] in keywords:
             raise UsageError(f"The argument {match[1]!r} is given twice.")
         else:
-            keywords[match[1]] = read_value(match[2])
+            keywords[match[1]] = _read_word(match[2])
     return positional, keywords
 
 
-def read_value(text: str) -> Any:
-    """*text* as JSON where it is that, else as it is; so `'"1"'` is the text 1.
+def read_value(word: Word, schema: object = None, document: Mapping[str, Any] | None = None) -> Any:
+    """What *word* means where *schema* (of *document*) is wanted.
+
+    Where nothing is known of that, it is JSON where it is JSON, else text; so `'"1"'` is the text 1.
 
     Raises:
         UsageError: it is JSON of a depth that Python does not read.
     """
+    if word.data is not None and mapping(schema).get("x-python") == "bytes":
+        return word.data
     try:
-        return json.loads(text, parse_constant=_not_json)
+        return Converter(document or {}).from_text(word.text, schema)
     except RecursionError as error:
         raise UsageError("An argument is nested too deeply.") from error
-    except ValueError:
-        return text
+
+
+def _read_word(word: str) -> Word:
+    if not word.startswith("@") or word == "@":
+        return Word(word)
+    try:
+        data = sys.stdin.buffer.read() if word == "@-" else Path(word[1:]).read_bytes()
+    except OSError as error:
+        raise UsageError(f"{word}: {error.strerror}. Write '\"{word}\"' for text that begins with @.") from error
+    # Editors end files with a line end that nobody means.
+    return Word(data.decode("utf-8", "replace").removesuffix("\n"), data)
 
 
 def read_duration(text: str) -> float:
@@ -132,11 +155,6 @@ def read_duration(text: str) -> float:
     if not seconds:
         raise argparse.ArgumentTypeError(f"{text!r} is no time to wait: write seconds, or for example 250ms or 10m")
     return seconds
-
-
-def _not_json(name: str) -> NoReturn:
-    # Python's reader takes NaN and Infinity, which JSON lacks: they are text.
-    raise ValueError(name)
 
 
 def _is_number(word: str) -> bool:

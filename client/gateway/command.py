@@ -38,8 +38,8 @@ The first signal lets requests end, the second does not. Exit codes: 0 stopped, 
 """
 
 
-def run_gateway(arguments: Sequence[str]) -> str:
-    """Serve until a signal, and return what there is to say at the end.
+def run_gateway(arguments: Sequence[str]) -> None:
+    """Serve until a signal, and say when it takes requests, and when no more.
 
     Raises:
         UsageError, ConfigurationError: *arguments* cannot be understood; nothing was served.
@@ -57,7 +57,7 @@ def run_gateway(arguments: Sequence[str]) -> str:
 
         run = uvloop.run
     run(_serve(given))
-    return "stopped"
+    _say("stopped")
 
 
 async def _serve(given: argparse.Namespace) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import signal
 import socket
@@ -471,8 +472,9 @@ def test_describe_lists_entrypoints_methods_and_documentation(shell):
 
     assert (ended.code, ended.err) == (0, "")
     lines = ended.out.splitlines()
-    assert lines[:3] == ["reckoner", "  Admin", "    create(name: str, *, role: str = 'user') -> dict"]
-    assert lines[3:6] == ["  Default", "    Reckons.", "    fetch(request) -> Response"]
+    assert re.fullmatch(r"reckoner  \(code [0-9a-f]{16}\)", lines[0])
+    assert lines[1:4] == ["  Default", "    Reckons.", "    fetch(request) -> Response"]
+    assert lines[-2:] == ["  Admin", "    create(name: str, *, role: str = 'user') -> dict"]
     assert "    version: str  (property)" in lines
     assert "    table  (property)" in lines
     at = lines.index("    add(a: int, b: int = 0) -> int")

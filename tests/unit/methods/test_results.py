@@ -18,6 +18,7 @@ from broker.methods.checking import Checking
 from broker.methods.method import Method, prepare
 from worker_runtime.entrypoint import WorkerEntrypoint
 
+SHOP = Checking("shop")
 STRICT = Checking("shop", strict=True)
 
 
@@ -86,13 +87,13 @@ class Shop(WorkerEntrypoint):
     def exact(self, price: Decimal, token: UUID, data: bytes, kind: Literal["a", "b"] = "a") -> Decimal: ...
 
 
-def checked(name: str, value: Any, checking: Checking = Checking("shop")) -> Any:
+def checked(name: str, value: Any, checking: Checking = SHOP) -> Any:
     check = prepare(Shop, name, checking).check_result
     assert check is not None
     return check(value)
 
 
-def complaint(name: str, value: Any, checking: Checking = Checking("shop")) -> str:
+def complaint(name: str, value: Any, checking: Checking = SHOP) -> str:
     with pytest.raises(TypeError) as raised:
         checked(name, value, checking)
     return str(raised.value)

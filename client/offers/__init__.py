@@ -1,0 +1,1 @@
+"""What services offer, as their live workers say: read with care, and turned into types, documents and conversions."""

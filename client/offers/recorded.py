@@ -1,0 +1,186 @@
+"""Reading a recorded stub file back into the face that it describes. It is parsed, never run."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from broker.errors import RpcError
+from client.offers.face import (
+    ANY,
+    NONE,
+    EntrypointFace,
+    Face,
+    Field,
+    Member,
+    MemberKind,
+    Parameter,
+    Record,
+    Scalar,
+    Type,
+    union,
+)
+
+_WRAPPERS: Final[Mapping[str, MemberKind]] = {
+    "AsyncIterator": "stream", "AsyncGenerator": "stream", "AsyncIterable": "stream", "Iterator": "stream",
+    "Awaitable": "property",
+}  # fmt: skip
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+class UnreadableTypes(RpcError, ValueError):
+    """Raised when a file of recorded types is none."""
+
+    executed = "no"
+
+
+def read_recorded(source: str, file: str) -> Face:
+    """The face that the stub file *source* describes.
+
+    Raises:
+        UnreadableTypes: it is no Python; the message says where.
+    """
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError) as error:
+        where = f"{file}:{error.lineno}" if isinstance(error, SyntaxError) else file
+        raise UnreadableTypes(f"{where}: these are no recorded types: {error}.") from error
+    return _Reader(tree).face()
+
+
+class _Reader:
+    def __init__(self, tree: ast.Module) -> None:
+        self._classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+        self._assigned = dict(_assignments(tree))
+
+    def face(self) -> Face:
+        dicts = {name for name, node in self._classes.items() if _has_base(node, "TypedDict")}
+        records = {name: Record(name, dict(self._class_fields(self._classes[name]))) for name in dicts}
+        for name, value in self._assigned.items():
+            if isinstance(value, ast.Call):
+                records[name] = Record(name, dict(self._call_fields(value)))
+        entrypoints = {name: self._entrypoint(node) for name, node in self._classes.items() if name not in dicts}
+        return Face(entrypoints, records)
+
+    def _class_fields(self, node: ast.ClassDef) -> Iterator[tuple[str, Field]]:
+        for each in node.body:
+            if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name):
+                yield each.target.id, self._field(each.annotation)
+
+    def _call_fields(self, node: ast.Call) -> Iterator[tuple[str, Field]]:
+        keys = node.args[1] if len(node.args) > 1 else None
+        if isinstance(keys, ast.Dict):
+            for key, value in zip(keys.keys, keys.values, strict=True):
+                if isinstance(key, ast.Constant) and isinstance(key.value, str):
+                    yield key.value, self._field(value)
+
+    def _field(self, node: ast.expr) -> Field:
+        given, required = self._type(node), True
+        while given.name in ("ReadOnly", "NotRequired", "Required") and given.arguments:
+            required = required and given.name != "NotRequired"
+            given = given.arguments[0]
+        return Field(given, required)
+
+    def _entrypoint(self, node: ast.ClassDef) -> EntrypointFace:
+        functions = [each for each in node.body if isinstance(each, _Function)]
+        members = {each.name: self._member(each) for each in functions if each.name != "fetch"}
+        return EntrypointFace(node.name, members, fetch=any(each.name == "fetch" for each in functions))
+
+    def _member(self, node: _Function) -> Member:
+        result = self._type(node.returns)
+        kind: MemberKind = "method"
+        if any(isinstance(each, ast.Name) and each.id == "property" for each in node.decorator_list):
+            kind = "property"
+        if (wrapper := _WRAPPERS.get(result.name)) is not None and isinstance(node, ast.FunctionDef):
+            kind = wrapper if wrapper == "stream" else kind
+            result = result.arguments[0] if result.arguments else ANY
+        return Member(node.name, kind, () if kind == "property" else tuple(self._parameters(node.args)), result)
+
+    def _parameters(self, given: ast.arguments) -> Iterator[Parameter]:
+        ordered = [*given.posonlyargs, *given.args]
+        required = len(ordered) - len(given.defaults)
+        for at, each in enumerate(ordered):
+            if at:
+                kind = "positional" if at < len(given.posonlyargs) else "any"
+                yield Parameter(each.arg, kind, self._type(each.annotation), at >= required)
+        if given.vararg is not None:
+            yield Parameter(given.vararg.arg, "rest", self._type(given.vararg.annotation), optional=True)
+        for each, default in zip(given.kwonlyargs, given.kw_defaults, strict=True):
+            yield Parameter(each.arg, "keyword", self._type(each.annotation), default is not None)
+        if given.kwarg is not None:
+            yield Parameter(given.kwarg.arg, "named", self._type(given.kwarg.annotation), optional=True)
+
+    def _type(self, node: ast.expr | None) -> Type:
+        match node:
+            case ast.Constant(value=None):
+                return NONE
+            case ast.Constant(value=value) if value is ...:
+                return Type("...")
+            case ast.Constant(value=str(text)):
+                return self._quoted(text)
+            case ast.Name(id=name):
+                return self._named(name)
+            case ast.Attribute(attr=name):
+                return Type(name)
+            case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+                return union([self._type(left), self._type(right)])
+            case ast.Subscript(value=value, slice=inside):
+                return self._subscript(self._type(value).name, inside)
+            case _:
+                return ANY
+
+    def _named(self, name: str) -> Type:
+        meant = self._assigned.get(name)
+        # `_list = list`, as such files have it where a member hides a type, or an alias that somebody made.
+        if meant is not None and not isinstance(meant, ast.Call):
+            del self._assigned[name]
+            found = self._type(meant)
+            self._assigned[name] = meant
+            return found
+        return Type({"List": "list", "Dict": "dict", "Set": "set", "Tuple": "tuple"}.get(name, name))
+
+    def _subscript(self, name: str, inside: ast.expr) -> Type:
+        parts = inside.elts if isinstance(inside, ast.Tuple) else [inside]
+        if name == "Literal":
+            return _literal(parts)
+        arguments = [self._type(part) for part in parts]
+        if name == "Union":
+            return union(arguments)
+        return union([*arguments, NONE]) if name == "Optional" else Type(name, tuple(arguments))
+
+    def _quoted(self, text: str) -> Type:
+        try:
+            return self._type(ast.parse(text, mode="eval").body)
+        except SyntaxError:
+            return ANY
+
+
+def _assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    for node in tree.body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                yield name, value
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                yield name, value
+            case _:
+                continue
+
+
+def _has_base(node: ast.ClassDef, name: str) -> bool:
+    return any(isinstance(base, ast.Name) and base.id == name for base in node.bases)
+
+
+def _literal(parts: list[ast.expr]) -> Type:
+    values: list[Scalar] = []
+    for part in parts:
+        try:
+            value = ast.literal_eval(part)
+        except ValueError:
+            return ANY
+        if value is not None and not isinstance(value, str | int):
+            return ANY
+        values.append(value)
+    rest = [value for value in values if value is not None]
+    named = [Type("Literal", values=tuple(rest))] if rest else []
+    return union([*named, NONE] if len(rest) < len(values) else named)

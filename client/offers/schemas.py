@@ -1,0 +1,180 @@
+"""From the JSON schemas of the registry to types; `x-python` says what JSON has no word for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from client.offers.face import ANY, NONE, Field, Record, Scalar, Type, union
+from client.offers.reading import is_name, mapping, sequence, text
+
+_DEEPEST: Final = 40
+_FORMATS: Final = {
+    "binary": "bytes", "base64url": "bytes", "date": "date", "date-time": "datetime", "decimal": "Decimal",
+    "duration": "timedelta", "time": "time", "uuid": "UUID", "uuid1": "UUID", "uuid3": "UUID", "uuid4": "UUID",
+    "uuid5": "UUID", "uuid6": "UUID", "uuid7": "UUID", "uuid8": "UUID",
+}  # fmt: skip
+_PLAIN: Final = {"integer": "int", "number": "float", "boolean": "bool", "null": "None"}
+_PYTHON: Final = frozenset({"Decimal", "Headers", "Request", "Response", "bytes"})
+_TWIN: Final = "Input"
+_REFERENCE: Final = "#/$defs/"
+
+
+class Records:
+    """The records that types speak of, each under a name of its own; equal ones share it."""
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self._taken: Final = {name.casefold() for name in taken}
+        self._found: dict[str, Record] = {}
+
+    @property
+    def found(self) -> dict[str, Record]:
+        """All of them by name, in the order found."""
+        return self._found
+
+    def claim(self, wanted: str, twin: str = "") -> str:
+        """A name like *wanted* that nothing else has; where it is taken, first with *twin* behind it."""
+        name = "".join(part[:1].upper() + part[1:] for part in re.findall(r"[A-Za-z0-9]+", wanted))[:80]
+        name = name if is_name(name) else f"Record{name}"
+        free, number = name, 1
+        if twin and free.casefold() in self._taken:
+            free = name = f"{name}{twin}"
+        while free.casefold() in self._taken:
+            number += 1
+            free = f"{name}{number}"
+        self._taken.add(free.casefold())
+        return free
+
+    def release(self, name: str) -> None:
+        """Give a claimed name back."""
+        self._taken.discard(name.casefold())
+
+    def same_as(self, record: Record) -> str | None:
+        """The name under which the very same record is known already."""
+        for name, known in self._found.items():
+            if known.fields == _renamed(record, name).fields:
+                return name
+        return None
+
+
+class SchemaReader:
+    """Reads one schema document: a schema with the definitions that it refers to.
+
+    Records that have no title are called *fallback*, and those that are *taken* by methods, where others return the
+    same with more keys present, `…Input`.
+    """
+
+    def __init__(self, records: Records, document: Mapping[str, Any], fallback: str, *, taken: bool = False) -> None:
+        self._records = records
+        self._taken = taken
+        self._definitions = mapping(document.get("$defs"))
+        self._fallback = fallback
+        self._known: dict[str, Type] = {}
+
+    def read(self, schema: object, depth: int = 0) -> Type:
+        """The type that *schema* describes; `Any` where it says nothing that types can say."""
+        given = mapping(schema)
+        if depth > _DEEPEST:
+            return ANY
+        python = given.get("x-python")
+        if isinstance(python, str) and python in _PYTHON:
+            return Type(python)
+        if isinstance(reference := given.get("$ref"), str):
+            return self._referred(reference, depth)
+        for key in ("anyOf", "oneOf"):
+            if variants := sequence(given.get(key)):
+                return union([self.read(variant, depth + 1) for variant in variants])
+        if len(parts := sequence(given.get("allOf"))) == 1:
+            return self.read(parts[0], depth + 1)
+        if "const" in given or "enum" in given:
+            return _literal([given["const"]] if "const" in given else sequence(given.get("enum")))
+        return self._by_type(given, depth)
+
+    def _by_type(self, given: Mapping[str, Any], depth: int) -> Type:
+        kind = given.get("type")
+        if kinds := sequence(kind):
+            return union([self._by_type({**given, "type": each}, depth + 1) for each in kinds if isinstance(each, str)])
+        if kind == "string":
+            name = given.get("format")
+            return Type(_FORMATS.get(name, "str") if isinstance(name, str) else "str")
+        if kind == "array":
+            return self._array(given, depth)
+        if kind == "object":
+            return self._object(given, depth)
+        return Type(_PLAIN[kind]) if isinstance(kind, str) and kind in _PLAIN else ANY
+
+    def _array(self, given: Mapping[str, Any], depth: int) -> Type:
+        first = sequence(given.get("prefixItems"))
+        item = self.read(given.get("items"), depth + 1)
+        if given.get("x-python") == "tuple" or first:
+            if not first and given.get("maxItems") != 0:
+                return Type("tuple", (item, Type("...")))
+            if len(first) == given.get("maxItems"):
+                return Type("tuple", tuple(self.read(each, depth + 1) for each in first)) if first else Type("tuple")
+            return Type("tuple", (ANY, Type("...")))
+        if given.get("x-python") == "frozenset":
+            return Type("frozenset", (item,))
+        return Type("set" if given.get("uniqueItems") is True else "list", (item,))
+
+    def _object(self, given: Mapping[str, Any], depth: int) -> Type:
+        if "properties" in given:
+            return self._record(given, text(given.get("title")) or self._fallback, depth)
+        keys = self.read(given["x-python-keys"], depth + 1) if "x-python-keys" in given else Type("str")
+        more = given.get("additionalProperties")
+        return Type("dict", (keys, self.read(more, depth + 1)))
+
+    def _referred(self, reference: str, depth: int) -> Type:
+        name = reference.removeprefix(_REFERENCE)
+        if name in self._known:
+            return self._known[name]
+        if not reference.startswith(_REFERENCE) or name not in self._definitions:
+            return ANY
+        definition = mapping(self._definitions[name])
+        if definition.get("type") == "object" and "properties" in definition:
+            return self._record(definition, text(definition.get("title")) or name, depth, reference=name)
+        # Anything else that refers to itself has no name to do it by.
+        self._known[name] = ANY
+        self._known[name] = self.read(definition, depth + 1)
+        return self._known[name]
+
+    def _record(self, given: Mapping[str, Any], title: str, depth: int, reference: str | None = None) -> Type:
+        name = self._records.claim(title, _TWIN if self._taken else "")
+        if reference is not None:
+            self._known[reference] = Type(name)
+        required = [key for key in sequence(given.get("required")) if isinstance(key, str)]
+        fields = {
+            key: Field(self.read(schema, depth + 1), key in required)
+            for key, schema in mapping(given.get("properties")).items()
+        }
+        twin = self._taken and name.endswith(_TWIN)
+        record = Record(name, fields, text(given.get("description")), twin)
+        known = self._records.same_as(record)
+        if known is None:
+            self._records.found[name] = record
+            return Type(name)
+        self._records.release(name)
+        if reference is not None:
+            self._known[reference] = Type(known)
+        return Type(known)
+
+
+def _literal(values: Iterable[object]) -> Type:
+    scalars: list[Scalar] = []
+    for value in values:
+        if value is not None and not isinstance(value, str | int):
+            return ANY
+        scalars.append(value)
+    if any(isinstance(value, str) and not value.isprintable() for value in scalars):
+        return Type("str") if all(isinstance(value, str) for value in scalars) else ANY
+    rest = [value for value in scalars if value is not None]
+    named = [Type("Literal", values=tuple(rest))] if rest else []
+    return union([*named, NONE] if len(rest) < len(scalars) else named)
+
+
+def _renamed(record: Record, name: str) -> Record:
+    def rename(given: Type) -> Type:
+        changed = name if given.name == record.name else given.name
+        return Type(changed, tuple(rename(argument) for argument in given.arguments), given.values)
+
+    return Record(name, {key: Field(rename(f.type), f.required) for key, f in record.fields.items()})

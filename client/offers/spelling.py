@@ -1,0 +1,89 @@
+"""How types are written, and where their names come from."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Collection, Iterable
+from typing import Final
+
+from client.offers.face import Type
+
+WIDTH: Final = 88
+"""Characters of a line; what is spread over several lines stays so wherever more fit."""
+
+_MODULES: Final = {
+    "collections.abc": ("AsyncIterator", "Awaitable", "Iterator"),
+    "datetime": ("date", "datetime", "time", "timedelta"),
+    "decimal": ("Decimal",),
+    "typing": ("Any", "Literal", "NotRequired", "Protocol", "TypedDict", "Union"),
+    "typing_extensions": ("ReadOnly",),
+    "uuid": ("UUID",),
+    "workers": ("Headers", "Request", "Response"),
+}
+_INSTALLED: Final = ("typing_extensions", "workers")
+IMPORTED: Final = {name: module for module, names in _MODULES.items() for name in names}
+"""The modules of the names that have to be imported."""
+
+SPELLED: Final = frozenset(IMPORTED) | frozenset(dir(builtins))
+"""The names that mean something in a stub file already."""
+
+
+def spell(given: Type, aliases: Collection[str] = ()) -> str:
+    """*given* on one line; names among *aliases* are written with an underscore before them."""
+    if given.name == "|":
+        return " | ".join(spell(argument, aliases) for argument in given.arguments)
+    name = f"_{given.name}" if given.name in aliases else given.name
+    if given.name == "tuple" and not given.arguments:
+        return f"{name}[()]"
+    inside = [_constant(value) for value in given.values] or [spell(each, aliases) for each in given.arguments]
+    return f"{name}[{', '.join(inside)}]" if inside else name
+
+
+def spell_within(given: Type, aliases: Collection[str], indent: int, around: int) -> str:
+    """*given* where *around* other characters stand on its line, spread over several lines if it is too long."""
+    line = spell(given, aliases)
+    if indent + around + len(line) <= WIDTH or given.name == "...":
+        return line
+    if given.name == "|":
+        # Only what stands in brackets can be spread in a way that formatters leave alone.
+        return _spread("Union", [spell_within(each, aliases, indent + 4, 1) for each in given.arguments], indent)
+    name = f"_{given.name}" if given.name in aliases else given.name
+    if given.values:
+        return _spread(name, [_constant(value) for value in given.values], indent)
+    if given.arguments:
+        return _spread(name, [spell_within(each, aliases, indent + 4, 1) for each in given.arguments], indent)
+    return line
+
+
+def import_lines(names: Iterable[str]) -> list[str]:
+    """The lines that import *names*; those that need no import are passed over."""
+    wanted: dict[str, set[str]] = {}
+    for name in names:
+        if name in IMPORTED:
+            wanted.setdefault(IMPORTED[name], set()).add(name)
+    lines = {module: f"from {module} import {', '.join(sorted(wanted[module]))}" for module in sorted(wanted)}
+    first = [line for module, line in lines.items() if module not in _INSTALLED]
+    others = [line for module, line in lines.items() if module in _INSTALLED]
+    return [*first, *([""] if first and others else []), *others]
+
+
+def quoted(value: str) -> str:
+    """*value* as a string literal, as formatters write it: double quotes, unless single ones need less escaping."""
+    quote = "'" if value.count('"') > value.count("'") else '"'
+    return quote + "".join(_escaped(c, quote) for c in value) + quote
+
+
+def _escaped(character: str, quote: str) -> str:
+    if character in ("\\", quote):
+        return f"\\{character}"
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
+
+
+def _constant(value: object) -> str:
+    return quoted(value) if isinstance(value, str) else repr(value)
+
+
+def _spread(name: str, parts: list[str], indent: int) -> str:
+    pad = " " * (indent + 4)
+    inside = "".join(f"{pad}{part},\n" for part in parts)
+    return f"{name}[\n{inside}{' ' * indent}]"
