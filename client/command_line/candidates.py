@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from client.offers.reading import entrypoints_of, is_name, mapping, members_of, sequence
 
 COMMANDS: Final = ("call", "completion", "describe", "types")
+_DEEPEST: Final = 8
 _CONNECTION: Final = ("--broker", "--json", "--prefix")
 _OPTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "call": ("--broker", "--json", "--prefix", "--property", "--timeout"),
@@ -102,7 +103,8 @@ def _targets(service: str, offers: Mapping[str, Any]) -> Iterator[str]:
 def _arguments(asked: Asked, offers: Mapping[str, Any]) -> Iterator[str]:
     head, _, member = asked.words[0].partition(".")
     described = mapping(mapping(mapping(offers.get(head.partition("#")[2] or "Default")).get("members")).get(member))
-    known = mapping(mapping(described.get("parameters")).get("properties"))
+    document = mapping(described.get("parameters"))
+    known, definitions = mapping(document.get("properties")), mapping(document.get("$defs"))
     given = {word.partition("=")[0] for word in asked.words[1:] if "=" in word}
     for taken in map(mapping, sequence(described.get("takes"))):
         name = taken.get("name")
@@ -114,15 +116,19 @@ def _arguments(asked: Asked, offers: Mapping[str, Any]) -> Iterator[str]:
         ):
             continue
         if asked.current.startswith(f"{name}="):
-            yield from (f"{name}={value}" for value in _values(known.get(name)))
+            yield from (f"{name}={value}" for value in _values(known.get(name), definitions))
         else:
             yield f"{name}="
 
 
-def _values(schema: object) -> Iterator[str]:
+def _values(schema: object, definitions: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
     given = mapping(schema)
-    for variant in sequence(given.get("anyOf")):
-        yield from _values(variant)
+    reference = given.get("$ref")
+    variants = [*sequence(given.get("anyOf"))]
+    if isinstance(reference, str):
+        variants.append(definitions.get(reference.removeprefix("#/$defs/")))
+    for variant in variants if depth < _DEEPEST else []:
+        yield from _values(variant, definitions, depth + 1)
     if given.get("type") == "boolean":
         yield from ("false", "true")
     for value in [*sequence(given.get("enum")), given.get("const")]:

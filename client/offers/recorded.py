@@ -26,6 +26,9 @@ _WRAPPERS: Final[Mapping[str, MemberKind]] = {
     "AsyncIterator": "stream", "AsyncGenerator": "stream", "AsyncIterable": "stream", "Iterator": "stream",
     "Awaitable": "property",
 }  # fmt: skip
+_SAME: Final = {
+    "Dict": "dict", "List": "list", "Mapping": "dict", "Sequence": "list", "Set": "set", "Tuple": "tuple",
+}  # fmt: skip
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -138,7 +141,7 @@ class _Reader:
             found = self._type(meant)
             self._assigned[name] = meant
             return found
-        return Type({"List": "list", "Dict": "dict", "Set": "set", "Tuple": "tuple"}.get(name, name))
+        return Type(_SAME.get(name, name))
 
     def _subscript(self, name: str, inside: ast.expr) -> Type:
         parts = inside.elts if isinstance(inside, ast.Tuple) else [inside]

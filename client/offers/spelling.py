@@ -12,7 +12,7 @@ WIDTH: Final = 88
 """Characters of a line; what is spread over several lines stays so wherever more fit."""
 
 _MODULES: Final = {
-    "collections.abc": ("AsyncIterator", "Awaitable", "Iterator"),
+    "collections.abc": ("AsyncIterator", "Awaitable", "Iterator", "Mapping", "Sequence"),
     "datetime": ("date", "datetime", "time", "timedelta"),
     "decimal": ("Decimal",),
     "typing": ("Any", "Literal", "NotRequired", "Protocol", "TypedDict", "Union"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 from typing import Final
 
@@ -54,7 +55,7 @@ class _Writer:
     """Writes one face."""
 
     def __init__(self, face: Face, *, blocking: bool, module: bool) -> None:
-        self._face = face
+        self._face = face = _with_readable_twins(face)
         self._blocking = blocking
         self._module = module
         self._used = set(_used_names(face, blocking=blocking))
@@ -180,6 +181,30 @@ class _Writer:
         if indent is None:
             return f"{start}{spell(parameter.type, self._aliases)}{default}"
         return f"{start}{spell_within(parameter.type, self._aliases, indent, len(start) + len(default) + 1)}{default}"
+
+
+def _with_readable_twins(face: Face) -> Face:
+    """*face* with `Sequence` and `Mapping` round twins: a list of what methods return is no list of what they take."""
+    twins = {name for name, record in face.records.items() if record.twin}
+
+    def readable(given: Type) -> Type:
+        if twins.isdisjoint(given.names()):
+            return given
+        name = {"list": "Sequence", "dict": "Mapping"}.get(given.name, given.name)
+        return Type(name, tuple(readable(argument) for argument in given.arguments), given.values)
+
+    def changed(member: Member) -> Member:
+        return replace(member, parameters=tuple(replace(p, type=readable(p.type)) for p in member.parameters))
+
+    records = {
+        name: replace(record, fields={key: replace(f, type=readable(f.type)) for key, f in record.fields.items()})
+        for name, record in face.records.items()
+    }
+    entrypoints = {
+        name: replace(each, members={key: changed(member) for key, member in each.members.items()})
+        for name, each in face.entrypoints.items()
+    }
+    return Face(entrypoints, records)
 
 
 def _used_names(face: Face, *, blocking: bool) -> Iterator[str]:

@@ -3,7 +3,7 @@
 Made by `python -m client types shop`; with `--check` it says whether the service still fits.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal, NotRequired, Protocol, TypedDict
@@ -39,7 +39,7 @@ class OrderInput(TypedDict):
     """What somebody bought."""
 
     number: ReadOnly[int]
-    articles: ReadOnly[list[ArticleInput]]
+    articles: ReadOnly[Sequence[ArticleInput]]
     ordered: ReadOnly[datetime]
     note: ReadOnly[NotRequired[str | None]]
 
