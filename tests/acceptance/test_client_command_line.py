@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import re
 import secrets
 import signal
@@ -87,6 +88,9 @@ class Default(WorkerEntrypoint):
         except asyncio.CancelledError:
             print("cancelled", flush=True)
             raise
+
+    async def lie(self) -> int:
+        return "no number"
 
     async def large(self):
         return "x" * 500_000
@@ -318,6 +322,13 @@ def test_exception_without_a_message_is_its_name(shell):
     assert shell.call("reckoner.fail_silently") == (1, "", "error: ValueError\n")
 
 
+def test_result_that_breaks_the_promise_of_its_method_is_an_exception_of_the_callee(shell):
+    ended = shell.call("reckoner.lie")
+
+    assert ended.code == 1
+    assert ended.err.startswith("error: TypeError: reckoner.lie(): the result should be a valid integer")
+
+
 def test_timeout_error_of_the_callee_is_no_deadline(shell):
     assert shell.call("reckoner.fail") == (1, "", "error: TimeoutError: mine\n")
 
@@ -426,6 +437,23 @@ def test_deadline_exits_with_4_and_cancels_the_callee(shell):
     assert code == 4
     assert line.startswith("error: CallTimeout: ")
     assert error["executed"] == "maybe"
+    shell.worker_says("cancelled")
+
+
+def test_a_terminal_is_told_that_a_long_call_goes_on_and_nothing_of_it_stays(shell):
+    main, other = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "client", "call", "reckoner.hang", "--timeout", "1500ms"], cwd=ROOT,
+        env=shell.environment | {"PYTHONUTF8": "1"}, stderr=other,
+    ) as process:  # fmt: skip
+        os.close(other)
+        said = b""
+        while b"error: CallTimeout" not in said:
+            said += os.read(main, 65536)
+    os.close(main)
+
+    assert process.returncode == 4
+    assert "reckoner.hang … 1 s, Ctrl-C cancels it\r\x1b[Kerror: CallTimeout" in said.decode()
     shell.worker_says("cancelled")
 
 

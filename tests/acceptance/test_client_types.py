@@ -1,0 +1,230 @@
+"""Types, descriptions and completion from a live service: the shop of the examples, which checks strictly here."""
+
+import json
+import os
+import pty
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from broker.errors import InvalidArguments
+from client import connect_blocking
+from tests.support.workers import ROOT, workers_on
+from tests.unit.offers.test_openrpc import check_structure
+
+pytestmark = pytest.mark.redis
+
+SHOP = ROOT / "examples" / "shop"
+RECORDED = SHOP / "caller" / "shop.pyi"
+
+
+class Ended(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+class Shell:
+    """Where commands run: beside one worker of the service `shop`."""
+
+    def __init__(self, url: str, prefix: str) -> None:
+        own = {name: value for name, value in os.environ.items() if not name.startswith("CALLYARD_")}
+        self.environment = own | {"BROKER_URL": url, "CALLYARD_PREFIX": prefix, "PYTHONPATH": str(ROOT)}
+        self.url = url
+        self.prefix = prefix
+
+    def run(self, *words: str | Path, program: tuple[str, ...] = ("-m", "client"), text: str = "") -> Ended:
+        done = subprocess.run(
+            [sys.executable, *program, *map(str, words)], cwd=ROOT, env=self.environment, input=text, text=True,
+            capture_output=True, timeout=30, check=False,
+        )  # fmt: skip
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    def value(self, *words: str | Path, text: str = "") -> Any:
+        ended = self.run("call", "--json", *words, text=text)
+        assert (ended.code, ended.err) == (0, "")
+        return json.loads(ended.out)
+
+
+@pytest.fixture(scope="module")
+def shell(redis_server: str) -> Iterator[Shell]:
+    prefix = f"test-{secrets.token_hex(4)}"
+    with workers_on(redis_server, prefix) as workers:
+        workers.serve(SHOP, "--validation", "strict")
+        yield Shell(redis_server, prefix)
+
+
+# Types
+
+
+def test_the_recorded_types_of_the_example_are_those_of_the_live_service(shell):
+    assert shell.run("types", "shop") == (0, RECORDED.read_text(), "")
+
+
+def test_a_service_that_fits_its_recorded_types_passes_the_check(shell):
+    assert shell.run("types", "shop", "--check", RECORDED) == (0, f"shop fits {RECORDED}.\n", "")
+    assert shell.run("types", "shop", "--check", RECORDED, "--json").out == '{"fits": true}\n'
+
+
+def test_a_service_that_no_longer_fits_fails_the_check_and_says_what_broke(shell, tmp_path):
+    recorded = (
+        RECORDED.read_text().replace("names: list[str]", "names: list[str] | str").replace("-> Order:", "-> int:")
+    )
+    file = tmp_path / "shop.pyi"
+    file.write_text(recorded + "    async def sell(self) -> None: ...\n")
+
+    ended = shell.run("types", "shop", "--check", file)
+    in_json = shell.run("types", "shop", "--check", file, "--json")
+
+    assert (ended.code, ended.out.splitlines()) == (
+        5,
+        [
+            "Default.buy(): parameter 'names' takes list[str] where callers give list[str] | str.",
+            "Default.buy(): it returns Order where callers rely on int.",
+            "Stock.sell(): it is gone.",
+        ],
+    )
+    assert ended.err == f"error: Misfit: shop no longer fits {file}: 3 assumptions of its callers broke.\n"
+    assert in_json.code == 5
+    assert json.loads(in_json.out)["error"]["broken"] == ended.out.splitlines()
+
+
+@pytest.mark.parametrize("content", [None, "class (", "\x00"])
+def test_recorded_types_that_cannot_be_read_are_wrong_use(shell, tmp_path, content):
+    file = tmp_path / "shop.pyi"
+    if content is not None:
+        file.write_text(content)
+
+    ended = shell.run("types", "shop", "--check", file)
+
+    assert ended.code == 2
+    assert str(file) in ended.err
+
+
+def test_the_caller_of_the_example_gets_what_its_types_say(shell):
+    ended = shell.run(SHOP / "caller" / "caller.py", program=())
+
+    assert ended == (0, "cup small 4.50\nTea and more: 2 articles for 25.00\n", "")
+
+
+# Descriptions
+
+
+def test_the_description_says_version_and_code(shell):
+    ended = shell.run("describe", "shop")
+
+    assert re.fullmatch(r"shop  \(version 1\.0, code [0-9a-f]{16}\)", ended.out.splitlines()[0])
+
+
+def test_a_terminal_gets_colours(shell):
+    main, other = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "client", "describe", "shop"], cwd=ROOT, stdout=other,
+        env=shell.environment | {"TERM": "xterm-256color"},
+    ) as process:  # fmt: skip
+        os.close(other)
+        shown = b"".join(iter(lambda: read(main), b""))
+    os.close(main)
+
+    assert process.returncode == 0
+    assert b"\x1b[1mshop" in shown
+    assert "total(" in re.sub(r"\x1b\[[0-9;]*m", "", shown.decode())
+
+
+def read(terminal: int) -> bytes:
+    """What comes from *terminal*; nothing once the other end is closed, which Linux calls an error."""
+    try:
+        return os.read(terminal, 65536)
+    except OSError:
+        return b""
+
+
+def test_the_openrpc_document_is_one(shell):
+    document = json.loads(shell.run("describe", "shop", "--openrpc").out)
+
+    check_structure(document)
+    assert document["info"] == {"title": "shop", "version": "1.0", "description": "What customers may do."}
+
+
+# Arguments by schema
+
+
+def test_words_become_what_a_strict_method_takes(shell):
+    assert shell.value("shop.find", "1") is None
+    assert shell.value("shop#Stock.count", '{"cup": 2}', "2024-02-29") == [2, "2024-02-29"]
+    assert [article["name"] for article in shell.value("shop.articles", "size=large", "most=1")] == ["pot"]
+
+
+def test_an_argument_may_stand_in_a_file_or_come_on_standard_input(shell, tmp_path):
+    order = {
+        "number": 1, "articles": [{"name": "cup", "price": "4.50"}], "ordered": "2024-05-06T00:00:00+00:00",
+    }  # fmt: skip
+    file = tmp_path / "order.json"
+    file.write_text(json.dumps(order) + "\n")
+
+    assert shell.value("shop.total", f"@{file}", "discount=0.5") == "4.00"
+    assert shell.value("shop.total", "@-", text=json.dumps(order)) == "4.50"
+
+
+def test_a_file_that_is_not_there_is_wrong_use(shell, tmp_path):
+    ended = shell.run("call", "shop.find", f"@{tmp_path}/none")
+
+    assert ended.code == 2
+    assert "No such file" in ended.err
+
+
+def test_python_callers_of_a_strict_service_have_to_give_the_right_type(shell):
+    with connect_blocking(shell.url, prefix=shell.prefix) as services:
+        stock = services.service("shop", "Stock")
+        with pytest.raises(InvalidArguments, match=r"^shop#Stock\.count\(\): parameter 'on': .*, got str$"):
+            stock.count({"cup": 2}, "2024-02-29")
+
+
+# Completion
+
+
+COMPLETE = """\
+source <("$PYTHON" -m client completion bash)
+COMP_LINE=$1; COMP_POINT=${#COMP_LINE}
+compopt() { :; }
+_callyard
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("call sh", ["shop."]),
+        ("call shop.f", ["shop.find", "shop.fetch"]),
+        ("call shop#", ["shop#Stock.count"]),
+        ("call shop.articles size=", ["small", "large"]),
+        ("call shop.buy ", ["names=", "note="]),
+        ("des", ["describe"]),
+    ],
+)
+def test_bash_completes_with_the_names_of_the_live_registry(shell, typed, found):
+    bash = shutil.which("bash")
+    assert bash is not None
+    done = subprocess.run(
+        [bash, "-c", COMPLETE, "bash", f"{sys.executable} -m client {typed}"], cwd=ROOT,
+        env=shell.environment | {"PYTHON": sys.executable}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    assert done.stdout.split() == found
+
+
+def test_completion_is_silent_where_there_is_no_redis(shell):
+    assert shell.run("complete", "--", "call", "--broker", "redis://127.0.0.1:1", "sh") == (0, "", "")
+
+
+def test_a_shell_that_nobody_knows_is_wrong_use(shell):
+    assert shell.run("completion", "fish").code == 2
+    assert "compdef" in shell.run("completion", "zsh").out
