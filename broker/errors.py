@@ -112,6 +112,12 @@ class InvalidArguments(RpcError, TypeError):
     executed: Executed = "no"
 
 
+class InvalidResult(RpcError, TypeError):
+    """Raised when a result is not of the type that its caller gave as `like=`; the method has run."""
+
+    executed: Executed = "yes"
+
+
 class IdempotencyConflict(RpcError, ValueError):
     """Raised when an idempotency key was used before with other arguments; nothing was executed."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar, cast, overload
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
@@ -16,6 +16,9 @@ from client import stub as asynchronous
 from client.blocking_values import awaited, blocking
 from client.object_stub import RpcStub
 from client.services import Services, connect
+from client.typed import rebuilder_of
+
+_Like = TypeVar("_Like")
 
 
 class BlockingServices:
@@ -26,11 +29,27 @@ class BlockingServices:
         self._stack = ExitStack()
         self._portal: BlockingPortal | None = None
 
+    @overload
     def service(
-        self, name: str, entrypoint: str | None = None, *, props: Mapping[str, Any] | None = None
-    ) -> BlockingStub:
-        """A stub of *entrypoint* (`Default`) of the service *name*; see `Services.service`."""
-        return BlockingStub(self._open_portal(), self._services.service(name, entrypoint, props=props))
+        self, name: str, entrypoint: str | None = None, *, props: Mapping[str, Any] | None = None, like: None = None
+    ) -> BlockingStub: ...
+    @overload
+    def service(
+        self,
+        name: str,
+        entrypoint: str | None = None,
+        *,
+        props: Mapping[str, Any] | None = None,
+        like: Callable[..., _Like],
+    ) -> _Like: ...
+    def service(
+        self, name: str, entrypoint: str | None = None, *, props: Mapping[str, Any] | None = None, like: Any = None
+    ) -> Any:
+        """A stub of *entrypoint* (`Default`) of the service *name*; see `Services.service`.
+
+        What *like* declares as a property is read when it is named, without `read()`.
+        """
+        return BlockingStub(self._open_portal(), self._services.service(name, entrypoint, props=props, like=like))
 
     def __getattr__(self, name: str) -> BlockingStub:
         if name.startswith("_"):
@@ -76,7 +95,12 @@ class BlockingStub:
         self._stub = stub
 
     def __getattr__(self, name: str) -> BlockingMember:
-        return BlockingMember(self._portal, getattr(self._stub, name))
+        member = BlockingMember(self._portal, getattr(self._stub, name))
+        rebuilder = rebuilder_of(self._stub)
+        if rebuilder is not None and rebuilder.is_property(name):
+            # Its type is that of the class that was given as `like=`.
+            return cast("BlockingMember", read(member))
+        return member
 
     def fetch(self, resource: Request | str, **init: Any) -> Response:
         """Call the entrypoint's `fetch`; see `Stub.fetch`."""

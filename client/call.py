@@ -50,13 +50,14 @@ class Call:
     of this tick of the event loop. `async for` iterates over a result that is a stream, `async with` disposes it.
     """
 
-    __slots__ = ("__weakref__", "_future", "_owner", "_record", "_step")
+    __slots__ = ("__weakref__", "_future", "_owner", "_rebuild", "_record", "_step")
 
     def __init__(self, owner: Owner, record: Any, future: asyncio.Future[Any], step: int = 1) -> None:
         self._owner = owner
         self._record = record
         self._future = future
         self._step = step
+        self._rebuild: Callable[[Any], Any] | None = None
 
     @property
     def call_id(self) -> str:
@@ -109,7 +110,8 @@ class Call:
 
     def __await__(self) -> Generator[Any, None, Any]:
         try:
-            return (yield from self._future.__await__())
+            value = yield from self._future.__await__()
+            return value if self._rebuild is None else self._rebuild(value)
         except asyncio.CancelledError:
             self._owner.cancel(self._record)
             raise
@@ -138,6 +140,12 @@ class Call:
     def __repr__(self) -> str:
         state = "done" if self._future.done() else "open"
         return f"<call {self._record.name} {self.call_id} {state}>"
+
+
+def rebuilding(call: Call, rebuild: Callable[[Any], Any]) -> Call:
+    """*call*, awaiting which gives what *rebuild* makes of its result."""
+    object.__setattr__(call, "_rebuild", rebuild)
+    return call
 
 
 def extended(

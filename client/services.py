@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar, overload
 
 from broker.codec import DEFAULT_LIMIT, HARD_LIMIT
 from broker.envelope import unpack_reply
@@ -16,8 +16,12 @@ from broker.names import check_service, split_call_id
 from broker.registry import Offer, read_offers
 from client.caller import Caller, Raised, read_outcome
 from client.stub import Stub, bind
+from client.typed import typed
 
 DEFAULT_URL: Final = "redis://localhost:6379"
+
+_Like = TypeVar("_Like")
+# Not `type[_Like]`: that takes no protocols.
 
 
 class Services:
@@ -34,14 +38,33 @@ class Services:
         self._link: Link | None = None
         self._caller: Caller | None = None
 
-    def service(self, name: str, entrypoint: str | None = None, *, props: Mapping[str, Any] | None = None) -> Stub:
+    @overload
+    def service(
+        self, name: str, entrypoint: str | None = None, *, props: Mapping[str, Any] | None = None, like: None = None
+    ) -> Stub: ...
+    @overload
+    def service(
+        self,
+        name: str,
+        entrypoint: str | None = None,
+        *,
+        props: Mapping[str, Any] | None = None,
+        like: Callable[..., _Like],
+    ) -> _Like: ...
+    def service(
+        self, name: str, entrypoint: str | None = None, *, props: Mapping[str, Any] | None = None, like: Any = None
+    ) -> Any:
         """A stub of *entrypoint* (`Default`) of the service *name*; *props* become `ctx.props` there.
+
+        For type checkers it is a *like*, a class that declares the members, and results are rebuilt into its types.
 
         Raises:
             InvalidName: a name could not be one.
+            TypeError: *like* is no class.
             RuntimeError: used outside `async with`.
         """
-        return bind(self._open_caller(), name, entrypoint, props)
+        stub = bind(self._open_caller(), name, entrypoint, props)
+        return stub if like is None else typed(stub, like)
 
     def __getattr__(self, name: str) -> Stub:
         if name.startswith("_"):

@@ -10,6 +10,7 @@ import asyncio
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
@@ -21,7 +22,7 @@ from broker.errors import RpcError, StubDisposed
 from broker.http import Request, Response
 from broker.names import check_entrypoint, check_service
 from broker.references import NotYet
-from client.call import Call, check_path, extended
+from client.call import Call, check_path, extended, rebuilding
 from client.call_options import Options
 from client.caller import Caller, encode_arguments
 from client.deadline import DEFAULT_TIMEOUT, earliest, enclosing_deadline
@@ -46,6 +47,8 @@ class Target:
     entrypoint: str
     props: bytes | None = None
     options: Options = _DEFAULTS
+    rebuild: Callable[[tuple[str, ...], Any], Any] | None = None
+    """What makes of the result of a member, named by its path, one of the types of `like=`; see `client.typed`."""
     wire: dict[str, Any] = field(init=False, compare=False)
     """What of the options travels with every call; usually nothing."""
 
@@ -109,7 +112,9 @@ class Stub:
     def __callyard_start__(
         self, kind: int, path: tuple[str, ...], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Call:
-        return start(self, kind, path, args, kwargs)
+        call = start(self, kind, path, args, kwargs)
+        rebuild = self._target.rebuild
+        return call if rebuild is None else rebuilding(call, partial(rebuild, path))
 
     def __callyard_options__(self, given: dict[str, Any]) -> Stub:
         target: Target = live_target(self)

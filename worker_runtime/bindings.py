@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 from broker.keys import NamespaceKeys, QueueKeys
 from broker.names import DEFAULT_ENTRYPOINT
 from client.caller import Caller
 from client.stub import Stub, bind, live_target
+from client.typed import typed
 from worker_runtime.assets.binding import Assets
 from worker_runtime.assets.site import site_of
 from worker_runtime.config import ServiceConfig
@@ -75,11 +77,18 @@ class Exports:
         return f"<exports: {', '.join(sorted(self))}>"
 
 
-def build_env(config: ServiceConfig, caller: Caller, holdings: Holdings) -> Env:
-    """`env` for the service that *config* describes; its databases are taken into *holdings*."""
+def build_env(
+    config: ServiceConfig, caller: Caller, holdings: Holdings, likes: Mapping[str, type] = MappingProxyType({})
+) -> Env:
+    """`env` for the service that *config* describes.
+
+    Its databases are taken into *holdings*; results of a binding are rebuilt into the types in *likes*.
+    """
     values: dict[str, Any] = {**config.variables, **config.secrets}
     for binding in config.bindings:
-        values[binding.binding] = bind(caller, binding.service, binding.entrypoint, binding.props)
+        stub = bind(caller, binding.service, binding.entrypoint, binding.props)
+        like = likes.get(binding.binding)
+        values[binding.binding] = stub if like is None else typed(stub, like)
     if config.assets is not None and config.assets.binding is not None:
         values[config.assets.binding] = Assets(site_of(config.assets))
     values.update(holdings.bind(config, caller))

@@ -25,6 +25,7 @@ from worker_runtime.consumer import LONGEST_BLOCK_MS, Consumer
 from worker_runtime.d1.holdings import Holdings
 from worker_runtime.delivery import Source
 from worker_runtime.dispatcher import Dispatcher
+from worker_runtime.env_types import types_of_env
 from worker_runtime.leases import Leased, Leases
 from worker_runtime.masking import mask_of
 from worker_runtime.observing import Observer
@@ -218,7 +219,7 @@ class Worker:
             raise ConfigurationError("All services of one pool need the same prefix.")
         return Serving(
             service,
-            build_env(config, self._caller, self._holdings),
+            build_env(config, self._caller, self._holdings, types_of_env(service.entrypoints.values())),
             Exports(self._caller, service.name, service.entrypoints),
             config.settings,
             keys,

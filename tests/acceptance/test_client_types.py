@@ -8,14 +8,17 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import pytest
 
 from broker.errors import InvalidArguments
-from client import connect_blocking
+from client import InvalidResult, connect, connect_blocking, options
 from tests.support.workers import ROOT, workers_on
 from tests.unit.offers.test_openrpc import check_structure
 
@@ -185,6 +188,128 @@ def test_python_callers_of_a_strict_service_have_to_give_the_right_type(shell):
         stock = services.service("shop", "Stock")
         with pytest.raises(InvalidArguments, match=r"^shop#Stock\.count\(\): parameter 'on': .*, got str$"):
             stock.count({"cup": 2}, "2024-02-29")
+
+
+# Typed callers
+
+
+@dataclass
+class Article:
+    name: str
+    price: Decimal
+    size: Literal["small", "large"]
+    since: date | None
+
+
+@dataclass
+class Order:
+    number: int
+    articles: list[Article]
+    ordered: datetime
+    note: str | None
+
+
+class Shop(Protocol):
+    """The shop with classes of the caller's own."""
+
+    async def find(self, name: str) -> Article | None: ...
+    async def buy(self, names: list[str], note: str | None = None) -> Order: ...
+    async def total(self, order: Order, discount: Decimal = ...) -> Decimal: ...
+    @property
+    def name(self) -> Awaitable[str]: ...
+
+
+class BlockingShop(Protocol):
+    def find(self, name: str) -> Article | None: ...
+    @property
+    def name(self) -> str: ...
+
+
+class WrongShop(Protocol):
+    async def find(self, name: str) -> int: ...
+
+
+async def test_results_are_rebuilt_into_the_types_of_the_caller(shell):
+    async with connect(shell.url, prefix=shell.prefix) as services:
+        shop = services.service("shop", like=Shop)
+        pot = await options(shop, timeout=20).find("pot")
+        order = await shop.buy(["cup"])
+
+        assert pot == Article("pot", Decimal("21.00"), "large", date(2024, 2, 29))
+        assert order.articles == [Article("cup", Decimal("4.50"), "small", None)]
+        assert await shop.total(order) == Decimal("4.50")
+        assert await shop.name == "Tea and more"
+        assert await shop.find("nothing") is None
+
+
+async def test_a_service_that_gives_something_else_than_the_caller_was_told_is_an_error(shell):
+    async with connect(shell.url, prefix=shell.prefix) as services:
+        with pytest.raises(InvalidResult, match=r"WrongShop\.find"):
+            await services.service("shop", like=WrongShop).find("cup")
+
+
+def test_blocking_callers_get_results_and_properties_of_their_types(shell):
+    with connect_blocking(shell.url, prefix=shell.prefix) as services:
+        shop = services.service("shop", like=BlockingShop)
+
+        assert shop.find("cup") == Article("cup", Decimal("4.50"), "small", None)
+        assert shop.name == "Tea and more"
+        assert options(shop, timeout=20).name == "Tea and more"
+
+
+def test_a_generated_module_is_a_type_for_callers(shell, tmp_path):
+    (tmp_path / "shop_types.py").write_text(shell.run("types", "shop", "--module", "--blocking").out)
+    (tmp_path / "main.py").write_text(
+        "from shop_types import Default\n"
+        "from client import connect_blocking\n"
+        "with connect_blocking() as services:\n"
+        "    shop = services.service('shop', like=Default)\n"
+        "    print(shop.name, shop.total(shop.buy(['cup', 'pot'])))\n"
+    )
+
+    assert shell.run(tmp_path / "main.py", program=()) == (0, "Tea and more 25.50\n", "")
+
+
+TYPED_SERVICE = """
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Protocol
+
+from workers import WorkerEntrypoint
+
+
+@dataclass
+class Article:
+    name: str
+    price: Decimal
+
+
+class Shop(Protocol):
+    async def find(self, name: str) -> Article: ...
+
+
+class Env:
+    SHOP: Shop
+
+
+class Default(WorkerEntrypoint):
+    env: Env
+
+    async def price(self, name: str) -> str:
+        article = await self.env.SHOP.find(name)
+        return f"{article.name}: {article.price}"
+"""
+
+
+async def test_a_binding_gives_what_its_annotation_says(shell, tmp_path):
+    (tmp_path / "front.py").write_text(TYPED_SERVICE)
+    configuration = {"name": "front", "main": "front.py", "services": [{"binding": "SHOP", "service": "shop"}]}
+    (tmp_path / "wrangler.jsonc").write_text(json.dumps(configuration))
+
+    with workers_on(shell.url, shell.prefix) as workers:
+        workers.serve(tmp_path)
+        async with connect(shell.url, prefix=shell.prefix) as services:
+            assert await services.front.price("pot") == "pot: 21.00"
 
 
 # Completion

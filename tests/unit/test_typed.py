@@ -1,0 +1,133 @@
+"""Results are rebuilt into the types of the class that the caller gave."""
+
+import datetime as dt
+import logging
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Coroutine
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+from pydantic import BaseModel
+
+from client import InvalidResult
+from client.typed import Rebuilder
+from workers import WorkerEntrypoint
+
+if TYPE_CHECKING:
+    from decimal import Context as Unknown
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+@dataclass
+class Point:
+    x: int
+    colour: Colour = Colour.RED
+
+
+class User(BaseModel):
+    name: str
+    born: dt.date | None = None
+
+
+class Counter(Protocol):
+    async def more(self) -> int: ...
+
+
+class Face(Protocol):
+    size: Awaitable[Point]
+
+    async def point(self) -> Point: ...
+    async def users(self) -> "list[User]": ...
+    def later(self) -> Coroutine[Any, Any, Colour]: ...
+    async def anything(self) -> Any: ...
+    async def unsaid(self): ...
+    async def nothing(self) -> None: ...
+    async def unknown(self) -> "Unknown": ...
+    async def counters(self) -> list[Counter]: ...
+    def steps(self) -> AsyncIterator[Point]: ...
+    @property
+    def corner(self) -> Awaitable[Point]: ...
+
+
+class Service(WorkerEntrypoint):
+    def point(self) -> Point:
+        return Point(1)
+
+    @property
+    def corner(self) -> Point:
+        return Point(1)
+
+
+def rebuilt(name: str, value: Any, like: type = Face) -> Any:
+    return Rebuilder(like).rebuild((name,), value)
+
+
+@pytest.mark.parametrize("like", [Face, Service])
+@pytest.mark.parametrize("name", ["point", "corner"])
+def test_what_travelled_as_plain_data_is_what_it_was(like, name):
+    assert rebuilt(name, {"x": 1, "colour": "red"}, like) == Point(1, Colour.RED)
+
+
+def test_results_in_containers_and_behind_awaitables_are_rebuilt():
+    assert rebuilt("users", [{"name": "Ann", "born": dt.date(2024, 1, 1)}]) == [
+        User(name="Ann", born=dt.date(2024, 1, 1))
+    ]
+    assert rebuilt("later", "red") is Colour.RED
+    assert rebuilt("size", {"x": 1}) == Point(1)
+
+
+@pytest.mark.parametrize("name", ["anything", "unsaid", "nothing", "counters", "steps", "missing"])
+def test_what_has_no_type_to_rebuild_stays_as_it_came(name):
+    value = object()
+
+    assert rebuilt(name, value) is value
+
+
+def test_a_path_into_a_property_stays_as_it_came():
+    assert Rebuilder(Face).rebuild(("corner", "x"), "1") == "1"
+
+
+def test_an_annotation_that_is_known_to_type_checkers_only_is_told_once(caplog):
+    rebuilder = Rebuilder(Face)
+    with caplog.at_level(logging.WARNING, "callyard.client"):
+        assert [rebuilder.rebuild(("unknown",), 1), rebuilder.rebuild(("unknown",), 2)] == [1, 2]
+
+    assert len(caplog.records) == 1
+
+
+def test_a_result_that_is_not_what_the_caller_was_told_says_what_was_expected_and_where():
+    with pytest.raises(InvalidResult) as raised:
+        rebuilt("users", [{"name": "Ann"}, {"born": "never"}])
+
+    assert str(raised.value) == (
+        "Face.users: the result is not what the caller's types say: Field required at [1]['name']."
+    )
+    assert raised.value.executed == "yes"
+
+
+def test_only_a_class_can_say_types():
+    with pytest.raises(TypeError, match="like= takes a class"):
+        Rebuilder(lambda: None)  # type: ignore[arg-type]
+
+
+def test_properties_are_known():
+    rebuilder = Rebuilder(Face)
+
+    assert [rebuilder.is_property(name) for name in ("corner", "size", "point", "missing")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_callers_without_types_load_no_pydantic(root):
+    program = "import sys, client; sys.exit('pydantic' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", program], cwd=root, check=False).returncode == 0
