@@ -13,6 +13,7 @@ FOLDERS = [
     "images/gallery",
     "images/image_service",
     "jobs",
+    "shop",
     "signup",
     "todo/admin_app",
     "todo/todo_app",

@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 
 from broker.http import BodyStream, Request, Response
 from broker.link import ReplyError
+from broker.names import check_entrypoint
 from client.command_line.connected import answering, connected
 from client.command_line.outcome import EXIT_CODES
 from client.command_line.output import say
@@ -129,7 +130,7 @@ async def _described(services: Services, target: Target) -> Mapping[str, Any]:
             offers = await services.describe(target.service)
     except ReplyError:
         return {}
-    offer = mapping(offers.get(target.entrypoint or "Default"))
+    offer = mapping(offers.get(check_entrypoint(target.entrypoint)))
     return mapping(mapping(offer.get("members")).get(target.path[0])) if len(target.path) == 1 else {}
 
 

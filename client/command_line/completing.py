@@ -39,12 +39,12 @@ _callyard() {
         [[ -n $_callyard_before ]] && "$_callyard_before" "$@"
         return
     fi
-    current=${words[-1]}
+    current=${words[${#words[@]}-1]}
     # Bash replaces only what stands behind the last of its word breaks.
     typed=${current%"${current##*[=:]}"}
     COMPREPLY=()
     while IFS= read -r found; do
-        [[ $found == *[.#=] ]] && compopt -o nospace
+        [[ $found == *[.#=] ]] && compopt -o nospace 2>/dev/null
         COMPREPLY+=("${found#"$typed"}")
     done < <("${words[0]}" -m client complete -- "${words[@]:3}" 2>/dev/null)
 }

@@ -11,6 +11,7 @@ from client.command_line.connected import fetch_offers
 from client.command_line.described import as_listing
 from client.command_line.outcome import EXIT_CODES
 from client.command_line.output import say
+from client.command_line.shown import as_json, plain
 from client.command_line.typed import Parser, UsageError
 from client.offers.openrpc import openrpc_document
 
@@ -34,9 +35,9 @@ def run_describe(arguments: Sequence[str]) -> None:
     service = words[0]
     offers = fetch_offers(given, service)
     if given.openrpc:
-        say(json.dumps(openrpc_document(service, offers), indent=None if given.json else 2))
+        say(json.dumps(plain(openrpc_document(service, offers)), indent=None if given.json else 2))
     elif given.json:
-        say(json.dumps({"service": service, "entrypoints": offers}))
+        say(as_json({"service": service, "entrypoints": offers}))
     elif not (sys.stdout.isatty() and _show_in_colour(service, offers)):
         say(as_listing(service, offers))
 

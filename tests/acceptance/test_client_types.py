@@ -1,5 +1,6 @@
 """Types, descriptions and completion from a live service: the shop of the examples, which checks strictly here."""
 
+import io
 import json
 import os
 import pty
@@ -9,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Awaitable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -19,6 +21,7 @@ import pytest
 
 from broker.errors import InvalidArguments
 from client import InvalidResult, connect, connect_blocking, options
+from client.cli import main
 from tests.support.workers import ROOT, workers_on
 from tests.unit.offers.test_openrpc import check_structure
 
@@ -43,15 +46,25 @@ class Shell:
         self.url = url
         self.prefix = prefix
 
-    def run(self, *words: str | Path, program: tuple[str, ...] = ("-m", "client"), text: str = "") -> Ended:
+    def run(self, *words: str | Path) -> Ended:
+        """A command, in this process: starting one takes longer than what it does."""
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            patch.setenv("BROKER_URL", self.url)
+            patch.setenv("CALLYARD_PREFIX", self.prefix)
+            code = main([str(word) for word in words])
+        return Ended(code, out.getvalue(), err.getvalue())
+
+    def start(self, *words: str | Path, program: tuple[str, ...] = ("-m", "client"), text: str = "") -> Ended:
+        """A command or a program, in a process of its own."""
         done = subprocess.run(
             [sys.executable, *program, *map(str, words)], cwd=ROOT, env=self.environment, input=text, text=True,
             capture_output=True, timeout=30, check=False,
         )  # fmt: skip
         return Ended(done.returncode, done.stdout, done.stderr)
 
-    def value(self, *words: str | Path, text: str = "") -> Any:
-        ended = self.run("call", "--json", *words, text=text)
+    def value(self, *words: str | Path) -> Any:
+        ended = self.run("call", "--json", *words)
         assert (ended.code, ended.err) == (0, "")
         return json.loads(ended.out)
 
@@ -112,7 +125,7 @@ def test_recorded_types_that_cannot_be_read_are_wrong_use(shell, tmp_path, conte
 
 
 def test_the_caller_of_the_example_gets_what_its_types_say(shell):
-    ended = shell.run(SHOP / "caller" / "caller.py", program=())
+    ended = shell.start(SHOP / "caller" / "caller.py", program=())
 
     assert ended == (0, "cup small 4.50\nTea and more: 2 articles for 25.00\n", "")
 
@@ -127,14 +140,14 @@ def test_the_description_says_version_and_code(shell):
 
 
 def test_a_terminal_gets_colours(shell):
-    main, other = pty.openpty()
+    terminal, other = pty.openpty()
     with subprocess.Popen(
         [sys.executable, "-m", "client", "describe", "shop"], cwd=ROOT, stdout=other,
         env=shell.environment | {"TERM": "xterm-256color"},
     ) as process:  # fmt: skip
         os.close(other)
-        shown = b"".join(iter(lambda: read(main), b""))
-    os.close(main)
+        shown = b"".join(iter(lambda: read(terminal), b""))
+    os.close(terminal)
 
     assert process.returncode == 0
     assert b"\x1b[1mshop" in shown
@@ -173,7 +186,7 @@ def test_an_argument_may_stand_in_a_file_or_come_on_standard_input(shell, tmp_pa
     file.write_text(json.dumps(order) + "\n")
 
     assert shell.value("shop.total", f"@{file}", "discount=0.5") == "4.00"
-    assert shell.value("shop.total", "@-", text=json.dumps(order)) == "4.50"
+    assert shell.start("call", "shop.total", "@-", text=json.dumps(order)) == (0, "4.50\n", "")
 
 
 def test_a_file_that_is_not_there_is_wrong_use(shell, tmp_path):
@@ -267,7 +280,7 @@ def test_a_generated_module_is_a_type_for_callers(shell, tmp_path):
         "    print(shop.name, shop.total(shop.buy(['cup', 'pot'])))\n"
     )
 
-    assert shell.run(tmp_path / "main.py", program=()) == (0, "Tea and more 25.50\n", "")
+    assert shell.start(tmp_path / "main.py", program=()) == (0, "Tea and more 25.50\n", "")
 
 
 TYPED_SERVICE = """

@@ -1,0 +1,48 @@
+"""What live workers offer, as it stands in Redis."""
+
+from typing import Any
+
+from broker.keys import ServiceKeys
+from broker.registry import list_services, publish_offers, read_offers
+from tests.support.servers import opened
+
+KEYS = ServiceKeys("test", "shop")
+
+
+async def published(url: str, offers: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    link = await opened(url)
+    try:
+        await publish_offers(link, KEYS, offers, backlog=7)
+        return await read_offers(link, KEYS)
+    finally:
+        await link.close()
+
+
+async def test_what_is_offered_is_read_back(broker_url):
+    offer = {"doc": "A shop.", "members": {"add": {"kind": "method", "returns": {"type": "integer"}}}}
+
+    assert await published(broker_url, {"Default": offer}) == {"Default": offer}
+
+
+async def test_an_offer_that_is_too_large_or_too_deep_still_says_that_it_is_there(broker_url):
+    deep: dict[str, Any] = {}
+    for _ in range(100):
+        deep = {"items": deep}
+    members = {"add": {"kind": "method", "returns": deep}, "size": {"kind": "property", "doc": "x" * (5 << 20)}}
+
+    assert await published(broker_url, {"Default": {"fetch": True, "members": members}}) == {
+        "Default": {"fetch": True, "members": {"add": {"kind": "method"}, "size": {"kind": "property"}}}
+    }
+
+
+async def test_services_with_live_workers_are_found_under_their_prefix(broker_url):
+    link = await opened(broker_url)
+    try:
+        for prefix, service in (("test", "shop"), ("test", "todo-app"), ("other", "hidden")):
+            await publish_offers(link, ServiceKeys(prefix, service), {"Default": {}}, backlog=1)
+        await link.send("HSET", "test:{a b}:meta", "x", "y")
+        await link.send("SET", "test:{text}:meta", "x")
+
+        assert await list_services(link, "test") == ["shop", "todo-app"]
+    finally:
+        await link.close()
