@@ -56,9 +56,11 @@ class _Reader:
     def __init__(self, tree: ast.Module) -> None:
         self._classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
         self._assigned = dict(_assignments(tree))
+        imports = [each for node in tree.body if isinstance(node, ast.ImportFrom) for each in node.names]
+        self._imported = {each.asname: each.name for each in imports if each.asname is not None}
 
     def face(self) -> Face:
-        dicts = {name for name, node in self._classes.items() if _has_base(node, "TypedDict")}
+        dicts = {name for name, node in self._classes.items() if self._mentions(node.bases, "TypedDict")}
         records = {name: Record(name, dict(self._class_fields(self._classes[name]))) for name in dicts}
         for name, value in self._assigned.items():
             if isinstance(value, ast.Call):
@@ -93,7 +95,7 @@ class _Reader:
     def _member(self, node: _Function) -> Member:
         result = self._type(node.returns)
         kind: MemberKind = "method"
-        if any(isinstance(each, ast.Name) and each.id == "property" for each in node.decorator_list):
+        if self._mentions(node.decorator_list, "property"):
             kind = "property"
         if (wrapper := _WRAPPERS.get(result.name)) is not None and isinstance(node, ast.FunctionDef):
             kind = wrapper if wrapper == "stream" else kind
@@ -133,6 +135,9 @@ class _Reader:
             case _:
                 return ANY
 
+    def _mentions(self, nodes: list[ast.expr], name: str) -> bool:
+        return any(isinstance(each, ast.Name) and self._imported.get(each.id, each.id) == name for each in nodes)
+
     def _named(self, name: str) -> Type:
         meant = self._assigned.get(name)
         # `_list = list`, as such files have it where a member hides a type, or an alias that somebody made.
@@ -141,6 +146,7 @@ class _Reader:
             found = self._type(meant)
             self._assigned[name] = meant
             return found
+        name = self._imported.get(name, name)
         return Type(_SAME.get(name, name))
 
     def _subscript(self, name: str, inside: ast.expr) -> Type:
@@ -168,10 +174,6 @@ def _assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
                 yield name, value
             case _:
                 continue
-
-
-def _has_base(node: ast.ClassDef, name: str) -> bool:
-    return any(isinstance(base, ast.Name) and base.id == name for base in node.bases)
 
 
 def _literal(parts: list[ast.expr]) -> Type:

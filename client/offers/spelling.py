@@ -46,7 +46,8 @@ def spell_within(given: Type, aliases: Collection[str], indent: int, around: int
         return line
     if given.name == "|":
         # Only what stands in brackets can be spread in a way that formatters leave alone.
-        return _spread("Union", [spell_within(each, aliases, indent + 4, 1) for each in given.arguments], indent)
+        name = "_Union" if "Union" in aliases else "Union"
+        return _spread(name, [spell_within(each, aliases, indent + 4, 1) for each in given.arguments], indent)
     name = f"_{given.name}" if given.name in aliases else given.name
     if given.values:
         return _spread(name, [_constant(value) for value in given.values], indent)
@@ -55,15 +56,18 @@ def spell_within(given: Type, aliases: Collection[str], indent: int, around: int
     return line
 
 
-def import_lines(names: Iterable[str]) -> list[str]:
-    """The lines that import *names*; those that need no import are passed over."""
-    wanted: dict[str, set[str]] = {}
-    for name in names:
-        if name in IMPORTED:
-            wanted.setdefault(IMPORTED[name], set()).add(name)
-    lines = {module: f"from {module} import {', '.join(sorted(wanted[module]))}" for module in sorted(wanted)}
-    first = [line for module, line in lines.items() if module not in _INSTALLED]
-    others = [line for module, line in lines.items() if module in _INSTALLED]
+def import_lines(names: Iterable[str], aliases: Collection[str]) -> list[str]:
+    """The lines that import *names*, those among *aliases* under a name of their own."""
+    lines: dict[str, list[str]] = {}
+    for name in sorted(names):
+        if name in aliases and name in SPELLED:
+            module = IMPORTED.get(name, "builtins")
+            lines.setdefault(module, []).append(f"from {module} import {name} as _{name}")
+    for module in dict.fromkeys(IMPORTED.values()):
+        if plain := sorted(name for name in names if IMPORTED.get(name) == module and name not in aliases):
+            lines.setdefault(module, []).append(f"from {module} import {', '.join(plain)}")
+    first = [line for module in sorted(lines) if module not in _INSTALLED for line in lines[module]]
+    others = [line for module in sorted(lines) if module in _INSTALLED for line in lines[module]]
     return [*first, *([""] if first and others else []), *others]
 
 

@@ -61,13 +61,16 @@ class _Writer:
         self._used = set(_used_names(face, blocking=blocking))
         named = {key for record in face.records.values() for key in record.fields}
         members = {name for entrypoint in face.entrypoints.values() for name in entrypoint.members}
-        # A member called `list` hides the type from its neighbours.
-        self._aliases = sorted(self._used & (named | members))
+        # A member called `list` hides the type from its neighbours, an entrypoint called `date` from all.
+        self._aliases = sorted(self._used & (named | members | face.entrypoints.keys()))
 
     def write(self, service: str) -> str:
         """The whole file."""
+        body = self._body()
         options = " --blocking" * self._blocking + " --module" * self._module
         command = f"python -m client types {service}{options}"
+        # Only what is too long for a line needs it, which shows when it is written.
+        used = self._used if "Union[" in body else self._used - {"Union"}
         head = [
             f'"""The service {service}, as its live workers offer it.',
             "",
@@ -75,22 +78,21 @@ class _Writer:
             '"""',
             "",
             *(["from __future__ import annotations", ""] if self._module else []),
-            *import_lines(self._used),
+            *import_lines(used, self._aliases),
         ]
-        early = [f"_{name} = {name}" for name in self._aliases if name not in self._face.records]
+        return "\n".join(head) + f"{body}\n"
+
+    def _body(self) -> str:
+        """The classes, each with the empty lines before it."""
         late = [f"_{name} = {name}" for name in self._aliases if name in self._face.records]
         records = [self._record(record) for record in self._face.records.values()]
         entrypoints = [self._entrypoint(entrypoint) for entrypoint in self._face.entrypoints.values()]
-        text = "\n".join(head)
-        for block, is_class in (
-            (early, False),
-            *((r, True) for r in records),
-            (late, False),
-            *((e, True) for e in entrypoints),
-        ):
-            if block:
-                text += ("\n\n\n" if self._module and is_class else "\n\n") + "\n".join(block)
-        return f"{text}\n"
+        blocks = [*((record, True) for record in records), (late, False), *((each, True) for each in entrypoints)]
+        return "".join(
+            ("\n\n\n" if self._module and is_class else "\n\n") + "\n".join(block)
+            for block, is_class in blocks
+            if block
+        )
 
     def _record(self, record: Record) -> list[str]:
         if not all(is_name(key) and not key.startswith("__") for key in record.fields):
@@ -100,8 +102,8 @@ class _Writer:
             f"{_INDENT}{key}: {self._field(record, field, 4, len(key) + 2)}" for key, field in record.fields.items()
         ]
         if not doc and not fields:
-            return [f"class {record.name}(TypedDict): ..."]
-        return [f"class {record.name}(TypedDict):", *doc, *([""] if doc and fields else []), *fields]
+            return [f"class {record.name}({self._name('TypedDict')}): ..."]
+        return [f"class {record.name}({self._name('TypedDict')}):", *doc, *([""] if doc and fields else []), *fields]
 
     def _functional_record(self, record: Record) -> list[str]:
         # A class could not have such keys.
@@ -110,7 +112,14 @@ class _Writer:
             for key, field in record.fields.items()
         ]
         name = quoted(record.name)
-        return [f"{record.name} = TypedDict(", f"{_INDENT}{name},", f"{_INDENT}{{", *fields, f"{_INDENT}}},", ")"]
+        return [
+            f"{record.name} = {self._name('TypedDict')}(",
+            f"{_INDENT}{name},",
+            f"{_INDENT}{{",
+            *fields,
+            f"{_INDENT}}},",
+            ")",
+        ]
 
     def _field(self, record: Record, field: Field, indent: int, around: int) -> str:
         given = field.type if field.required else Type("NotRequired", (field.type,))
@@ -124,13 +133,16 @@ class _Writer:
         blocks += [self._member(member) for member in entrypoint.members.values()]
         blocks = [block for block in blocks if block]
         if not blocks:
-            return [f"class {entrypoint.name}(Protocol): ..."]
-        lines = [f"class {entrypoint.name}(Protocol):", *blocks[0]]
+            return [f"class {entrypoint.name}({self._name('Protocol')}): ..."]
+        lines = [f"class {entrypoint.name}({self._name('Protocol')}):", *blocks[0]]
         for before, block in pairwise(blocks):
             # In stub files only what has a body stands apart.
             apart = self._module or before[-1].endswith('"""')
             lines += ["", *block] if apart else block
         return lines
+
+    def _name(self, name: str) -> str:
+        return f"_{name}" if name in self._aliases else name
 
     def _fetch(self) -> list[str]:
         request = spell(Type("|", (Type("Request"), Type("str"))), self._aliases)
@@ -151,7 +163,7 @@ class _Writer:
             # Outside stub files a body of nothing but words counts as one that returns None.
             doc.append(f"{_INDENT * 2}...")
         signature = self._signature(start, member.parameters, result, "" if doc else " ...")
-        return [*([f"{_INDENT}@property"] if member.kind == "property" else []), *signature, *doc]
+        return [*([f"{_INDENT}@{self._name('property')}"] if member.kind == "property" else []), *signature, *doc]
 
     def _signature(self, start: str, parameters: tuple[Parameter, ...], result: Type, body: str) -> list[str]:
         own = "self" if all(parameter.name != "self" for parameter in parameters) else "_self"
@@ -222,8 +234,8 @@ def _used_names(face: Face, *, blocking: bool) -> Iterator[str]:
         for member in entrypoint.members.values():
             if member.kind == "stream":
                 yield "Iterator" if blocking else "AsyncIterator"
-            elif member.kind == "property" and not blocking:
-                yield "Awaitable"
+            elif member.kind == "property":
+                yield from ("property",) if blocking else ("property", "Awaitable")
 
 
 def _types(face: Face) -> Iterable[Type]:
@@ -243,6 +255,8 @@ def _prove(written: str) -> None:
     """
     tree = ast.parse(written)
     for node in ast.walk(tree):
-        called = isinstance(node, ast.Call) and not (isinstance(node.func, ast.Name) and node.func.id == "TypedDict")
+        called = isinstance(node, ast.Call) and not (
+            isinstance(node.func, ast.Name) and node.func.id in ("TypedDict", "_TypedDict")
+        )
         if called or not isinstance(node, _ALLOWED):
             raise ValueError(f"The stub file would hold {type(node).__name__}: the offers are not what they should be.")

@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 from broker.http import Response
 from client.offers.faces import face_of
+from client.offers.fitting import broken_by
 from client.offers.reading import text
 from client.offers.recorded import read_recorded
 from client.offers.stub_file import docstring, stub_file
@@ -105,17 +106,16 @@ EXPECTED = '''\
 Made by `python -m client types shop`; with `--check` it says whether the service still fits.
 """
 
+from builtins import list as _list
 from collections.abc import AsyncIterator, Awaitable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date as _date
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal, NotRequired, Protocol, TypedDict, Union
 from uuid import UUID
 
 from typing_extensions import ReadOnly
 from workers import Request, Response
-
-_date = date
-_list = list
 
 class Address(TypedDict):
     """Where somebody lives."""
@@ -332,12 +332,14 @@ def test_whatever_the_registry_says_the_file_only_declares(offered, blocking, mo
     # Whatever a text of the service says stands in strings; the names that are called and imported are ours.
     called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert called <= {"TypedDict"}
+    assert called <= {"TypedDict", "_TypedDict"}
     assert imported <= {
-        "__future__", "collections.abc", "datetime", "decimal", "typing", "typing_extensions", "uuid", "workers",
+        "__future__", "builtins", "collections.abc", "datetime", "decimal", "typing", "typing_extensions", "uuid",
+        "workers",
     }  # fmt: skip
     assert not any(isinstance(node, ast.Import | ast.Lambda | ast.Attribute) for node in ast.walk(tree))
-    read_recorded(written, "shop.pyi")
+    # And what was recorded just now fits.
+    assert broken_by(read_recorded(written, "shop.pyi"), face_of(offered)) == []
 
 
 @given(st.text() | st.lists(st.sampled_from(NASTY)).map("".join))
@@ -349,6 +351,28 @@ def test_a_docstring_holds_its_text_and_nothing_follows_it(doc):
     assert len(body) == 1
     assert isinstance(body[0], ast.ClassDef)
     assert len(body[0].body) == (2 if lines else 1)
+
+
+def test_names_that_mean_something_else_are_no_trouble(tmp_path, root):
+    anything = {"kind": "method", "takes": []}
+    names = ["Any", "Protocol", "TypedDict", "property", "int", "bool", "Awaitable", "Union", "str", "Literal"]
+    record = {"type": "object", "title": "User", "properties": {name: {"type": "integer"} for name in names}}
+    members = {
+        **{name: {**anything, "returns": {"type": "integer"}} for name in names},
+        "prop": {"kind": "property", "returns": {"type": "boolean"}}, "User": {"returns": record},
+        "kind": {"returns": {"enum": ["a"]}},
+    }  # fmt: skip
+    offered = {name: {"members": members, "fetch": True} for name in ("Default", *names, "date")}
+    for blocking, module in VARIANTS:
+        file = tmp_path / f"names{'_blocking' * blocking}{'_module.py' if module else '.pyi'}"
+        file.write_text(stub_file("shop", face_of(offered), blocking=blocking, module=module))
+        assert broken_by(read_recorded(file.read_text(), "x"), face_of(offered)) == []
+
+    checked = subprocess.run(
+        [BIN / "mypy", "--strict", "--cache-dir", tmp_path / "cache", *sorted(tmp_path.glob("*.py*"))],
+        capture_output=True, text=True, cwd=root, check=False,
+    )  # fmt: skip
+    assert checked.stdout == "Success: no issues found in 4 source files\n"
 
 
 def test_hostile_offers_come_out_formatted_and_checked(tmp_path, root):
