@@ -121,7 +121,10 @@ def _converter(label: str, wanted: Any) -> _Convert | None:
 
     try:
         adapter: TypeAdapter[Any] = TypeAdapter(wanted, config=ConfigDict(arbitrary_types_allowed=True))
-    except PydanticUserError:
+    except PydanticUserError as error:
+        if error.code == "typed-dict-version":
+            # Before Python 3.12 pydantic cannot read those of `typing`; what is in them travels as it is.
+            return None
         # Models and dataclasses have a configuration of their own and may not be given one.
         adapter = TypeAdapter(wanted)
     check = adapter.validator.validate_python

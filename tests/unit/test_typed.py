@@ -7,7 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Coroutine
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 import pytest
 from pydantic import BaseModel
@@ -35,6 +35,10 @@ class User(BaseModel):
     born: dt.date | None = None
 
 
+class Row(TypedDict):
+    number: int
+
+
 class Counter(Protocol):
     async def more(self) -> int: ...
 
@@ -46,6 +50,8 @@ class Face(Protocol):
     async def users(self) -> "list[User]": ...
     def later(self) -> Coroutine[Any, Any, Colour]: ...
     async def anything(self) -> Any: ...
+    async def row(self) -> Row: ...
+    async def rows(self) -> list[Row] | None: ...
     async def unsaid(self): ...
     async def nothing(self) -> None: ...
     async def unknown(self) -> "Unknown": ...
@@ -87,6 +93,12 @@ def test_what_has_no_type_to_rebuild_stays_as_it_came(name):
     value = object()
 
     assert rebuilt(name, value) is value
+
+
+def test_dicts_with_known_keys_are_what_travelled(caplog):
+    assert rebuilt("row", {"number": 1}) == {"number": 1}
+    assert rebuilt("rows", [{"number": 1}]) == [{"number": 1}]
+    assert caplog.records == []
 
 
 def test_a_path_into_a_property_stays_as_it_came():
