@@ -89,6 +89,12 @@ class Default(WorkerEntrypoint):
             print("cancelled", flush=True)
             raise
 
+    async def count(self, most: int, *, fail: bool = False):
+        for number in range(most):
+            yield {"number": number}
+        if fail:
+            raise ValueError("no more")
+
     async def lie(self) -> int:
         return "no number"
 
@@ -304,6 +310,14 @@ def test_response_is_an_object_in_json(shell):
 
     assert (response["status"], response["status_text"], response["headers"]["x-seen"]) == (201, "Created", "yes")
     assert response["body"] == "GET https://example.com/b None "
+
+
+def test_each_item_of_a_stream_is_a_line_of_json(shell):
+    assert shell.call("reckoner.count", "3") == (0, '{"number": 0}\n{"number": 1}\n{"number": 2}\n', "")
+
+
+def test_a_stream_that_breaks_keeps_what_it_gave_and_exits_with_1(shell):
+    assert shell.call("reckoner.count", "1", "fail=true") == (1, '{"number": 0}\n', "error: ValueError: no more\n")
 
 
 # Failures
