@@ -7,16 +7,18 @@ from typing import Any, Final, NamedTuple
 
 from client.offers.reading import entrypoints_of, is_name, mapping, members_of, sequence
 
-COMMANDS: Final = ("call", "completion", "describe", "types")
+COMMANDS: Final = ("call", "completion", "describe", "gateway", "types")
 _DEEPEST: Final = 8
 _CONNECTION: Final = ("--broker", "--json", "--prefix")
+_GATEWAY: Final = ("--listen", "--route", "--timeout", "--longest-timeout", "--grace", "--max-body", "--trust")
 _OPTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "call": ("--broker", "--json", "--prefix", "--property", "--timeout"),
     "describe": (*_CONNECTION, "--openrpc"),
     "types": (*_CONNECTION, "--blocking", "--check", "--module"),
+    "gateway": (*_CONNECTION, *_GATEWAY, "--verbose"),
     "completion": (),
 }
-_WITH_VALUE: Final = ("--broker", "--prefix", "--timeout", "--check")
+_WITH_VALUE: Final = ("--broker", "--prefix", "--timeout", "--check", *_GATEWAY)
 
 
 class Asked(NamedTuple):
