@@ -148,14 +148,24 @@ class Body:
         self._content, other = tee(self._content)
         return other
 
-    def _dump_body(self) -> bytes | AsyncIterable[bytes] | None:
+    def _dump_body(self) -> bytes | BodyStream | None:
         if self.body_used:
             raise ValueError("Its body was already used: send a clone() made before reading.")
-        return self._content.source if isinstance(self._content, BodyStream) else self._content
+        return self._content
 
     def _require_unread(self) -> None:
         if self.body_used:
             raise OSError("Body already used")
+
+
+async def collect(body: Body) -> None:
+    """Take in what comes piece by piece, so that it can be read when its source is gone.
+
+    Raises:
+        OSError: It was read before.
+    """
+    if isinstance(body._content, BodyStream):  # pyright: ignore[reportPrivateUsage] -- of this module
+        body._content = await body.bytes()  # pyright: ignore[reportPrivateUsage]
 
 
 def require(wire: object, *kinds: type | tuple[type, ...]) -> list[Any]:

@@ -62,13 +62,19 @@ class BodyStream:
         self.used = True
         reading, iterator = self._reading, self._iterator
         self._reading = self._iterator = None
-        for part in (reading, self.source if iterator is None else iterator):
-            close = getattr(part, "aclose", None)
-            if close is not None:
-                await close()
+        await _close(reading)
+        await _close(iterator)
+        if iterator is not self.source:
+            await _close(self.source)
 
     def __repr__(self) -> str:
         return f"<body that is read piece by piece{', used' if self.used else ''}>"
+
+
+async def _close(part: object) -> None:
+    # Of the class: whatever is asked of a promise is a member of the result to come.
+    if hasattr(type(part), "aclose"):
+        await cast("AsyncGenerator[bytes]", part).aclose()
 
 
 async def _chunks(source: AsyncIterator[Any]) -> AsyncGenerator[bytes]:

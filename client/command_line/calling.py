@@ -8,7 +8,8 @@ import json
 from collections.abc import AsyncIterable, Mapping, Sequence
 from typing import Any, Final, cast
 
-from broker.http import BodyStream, Request, Response
+from broker.http import Request, Response
+from broker.http.body import collect
 from broker.link import ReplyError
 from broker.names import check_entrypoint
 from client.command_line.connected import answering, connected
@@ -101,8 +102,8 @@ async def _call(
 
 async def _whole(value: Any) -> Any:
     """*value* with what can be read only while the connection is open."""
-    if isinstance(value, Response) and isinstance(value.body, BodyStream):
-        return value.replace_body(await value.bytes())
+    if isinstance(value, Request | Response):
+        await collect(value)
     return value
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, cast
 from broker import failures
 from broker.codec import encode
 from broker.errors import RpcError, StreamBroken
+from broker.http import BodyStream
 from client.threads import Steering, in_thread
 
 if TYPE_CHECKING:
@@ -118,7 +119,10 @@ class Production:
     def __init__(self, way: Producing, number: int, source: Any) -> None:
         self._way = way
         self._number = number
-        self._source = source
+        self._given = source
+        self._source: Any = None
+        """What is read, once nobody else reads it any more."""
+        self._iterator: Any = None
         self._credited = asyncio.Event()
 
     def credit(self) -> None:
@@ -129,12 +133,19 @@ class Production:
         """Produce to the end. If cancelled, the source is closed and nothing more is sent."""
         failure: bytes | None = None
         try:
+            self._begin()
             await self._send_all()
         except Exception as error:
             failure = _described(error)
         finally:
             await self._close()
         self._way.finish(self._number, failure)
+
+    def _begin(self) -> None:
+        given, self._given = self._given, None
+        self._source = given.hand_on() if isinstance(given, BodyStream) else given
+        if not inspect.isgenerator(self._source):
+            self._iterator = aiter(self._source)
 
     async def _send_all(self) -> None:
         while await self._may_send():
@@ -156,15 +167,15 @@ class Production:
     async def _next(self) -> Any:
         if inspect.isgenerator(self._source):
             return await in_thread(None, next, (self._source, _NOTHING), {})
-        if not hasattr(self._source, "__anext__"):
-            self._source = aiter(self._source)
-        return await anext(self._source, _NOTHING)
+        return await anext(self._iterator, _NOTHING)
 
     async def _close(self) -> None:
         if inspect.isgenerator(self._source):
             await in_thread(None, self._source.close, (), {})
-        elif hasattr(self._source, "aclose"):
-            await self._source.aclose()
+            return
+        for part in (self._iterator, self._source):
+            if hasattr(cast("type[Any]", type(part)), "aclose"):
+                await part.aclose()
 
 
 def _pieces(item: Any) -> list[Any]:

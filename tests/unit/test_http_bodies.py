@@ -117,15 +117,33 @@ class TestStreamingBodies:
         assert inner.body_used
         assert await outer.text() == "a"
 
-    async def test_it_travels_as_the_iterable_that_it_was_made_from(self):
+    async def test_it_stands_in_what_travels_as_it_is(self):
         source = Source(b"a", b"b")
         request, response = Request("http://h", method="POST", body=source), Response(source)
 
-        assert request.dump()[3] is source
-        assert response.dump()[3] is source
+        assert request.dump()[3] is request.body
         loaded = Response.load(response.dump())
+        assert response.body_used
         assert isinstance(loaded.body, BodyStream)
         assert await loaded.bytes() == b"ab"
+
+    async def test_closing_it_closes_an_iterable_that_is_not_its_own_iterator(self):
+        class Stock:
+            closed = False
+
+            async def __aiter__(self):
+                yield b"a"
+                yield b"b"
+
+            async def aclose(self):
+                self.closed = True
+
+        stock = Stock()
+        body = Response(stock).body
+        assert await anext(aiter(body)) == b"a"
+        await body.aclose()
+
+        assert stock.closed
 
     async def test_a_used_one_cannot_travel(self):
         response = Response(pieces(b"a"))

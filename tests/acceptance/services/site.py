@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from workers import FormData, Response, WorkerEntrypoint, fetch
+from workers import FormData, Request, Response, WorkerEntrypoint, fetch
 
 
 class Default(WorkerEntrypoint):
@@ -23,10 +23,8 @@ class Default(WorkerEntrypoint):
 
     async def _hold(self, request, query):
         self._write("held")
-        gate = Path(self.env.DIARY).parent / query["gate"]
         try:
-            while not gate.exists():  # noqa: ASYNC110 -- the test opens it from another process
-                await asyncio.sleep(0.02)
+            await self._passed(query["gate"])
         except asyncio.CancelledError:
             self._write("cancelled")
             raise
@@ -48,6 +46,47 @@ class Default(WorkerEntrypoint):
 
     async def _proxy(self, request, query):
         return await fetch(query["url"], method=request.method, body=await request.bytes() or None)
+
+    async def _mirror(self, request, query):
+        return Response(request.body)
+
+    async def _through(self, request, query):
+        return await self.ctx.exports.Mirror.fetch(request)
+
+    async def _drip(self, request, query):
+        return Response(self._pieces(query))
+
+    async def _sum(self, request, query):
+        try:
+            size = 0
+            async for piece in request.body:
+                size += len(piece)
+                self._write(f"read {size}")
+        except BaseException as error:
+            self._write(f"read no more: {type(error).__name__}")
+            raise
+        return Response(str(size))
+
+    async def _unread(self, request, query):
+        return Response("not read")
+
+    async def _pieces(self, query):
+        try:
+            yield b"first"
+            await self._passed(query["gate"])
+            if query.get("fail"):
+                raise ZeroDivisionError("as asked")
+            yield b"last"
+        finally:
+            self._write("closed")
+
+    async def _passed(self, gate):
+        while not (Path(self.env.DIARY).parent / gate).exists():  # noqa: ASYNC110 -- opened by another process
+            await asyncio.sleep(0.02)
+
+    async def answer(self, request: Request) -> list[Response]:
+        """Requests and responses that are values like others."""
+        return [Response(request.body, headers=request.headers), Response(self._pieces({"gate": request.url[-1]}))]
 
     async def _redirect(self, request, query):
         return Response.redirect("http://elsewhere.example/", 302)
@@ -74,6 +113,11 @@ class Default(WorkerEntrypoint):
 class Named(WorkerEntrypoint):
     async def fetch(self, request):
         return Response(f"named {urlsplit(request.url).path}")
+
+
+class Mirror(WorkerEntrypoint):
+    async def fetch(self, request):
+        return Response(request.body)
 
 
 class Silent(WorkerEntrypoint):

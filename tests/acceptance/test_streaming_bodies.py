@@ -1,0 +1,200 @@
+"""Requests and responses whose bodies come piece by piece, between a caller and a worker."""
+
+import asyncio
+import gc
+import hashlib
+
+import pytest
+
+from client import DataCloneError, StreamBroken, connect_blocking, options
+from tests.support.workers import until
+from workers import Request
+
+PIECES = [bytes([number]) * 200_000 for number in range(25)]
+"""More than a message holds, and more than a stream sends ahead of its reader."""
+
+
+class Upload:
+    """A body whose pieces are let go one by one, and which notes its end."""
+
+    def __init__(self, *pieces):
+        self.queue = asyncio.Queue()
+        self.closed = asyncio.Event()
+        for piece in pieces:
+            self.queue.put_nowait(piece)
+
+    async def __aiter__(self):
+        try:
+            while (piece := await self.queue.get()) is not None:
+                yield piece
+        finally:
+            self.closed.set()
+
+
+async def pieces():
+    for piece in PIECES:
+        yield piece
+
+
+@pytest.fixture
+async def web(site):
+    async with site.connect() as services:
+        yield services.site
+
+
+class TestResponses:
+    async def test_the_first_piece_arrives_before_the_last_is_made(self, web, site):
+        response = await web.fetch("http://h/drip?gate=drip")
+        body = aiter(response.body)
+
+        assert await anext(body) == b"first"
+        site.open("drip")
+        assert [piece async for piece in body] == [b"last"]
+
+    async def test_what_its_source_raises_reaches_the_reader(self, web, site):
+        site.open("failing")
+        response = await web.fetch("http://h/drip?gate=failing&fail=1")
+
+        with pytest.raises(ZeroDivisionError, match="as asked"):
+            await response.text()
+
+    @pytest.mark.parametrize("read", [True, False])
+    async def test_giving_it_up_closes_its_source(self, web, site, read):
+        before = site.diary.lines.count("closed")
+        response = await web.fetch("http://h/drip?gate=never")
+        if read:
+            await anext(aiter(response.body))
+
+        await response.body.aclose()
+
+        await site.diary.says("closed", before + 1)
+
+    async def test_dropping_it_closes_its_source(self, web, site):
+        before = site.diary.lines.count("closed")
+        response = await web.fetch("http://h/drip?gate=never")
+        async for _ in response.body:
+            break
+
+        del response
+        gc.collect()
+
+        await site.diary.says("closed", before + 1)
+
+    async def test_it_breaks_off_when_its_worker_is_killed(self, place):
+        worker = place.workers.serve(place.site())
+        async with place.connect() as services:
+            response = await services.site.fetch("http://h/drip?gate=never")
+            body = aiter(response.body)
+            assert await anext(body) == b"first"
+            worker.signal(9)
+
+            with pytest.raises(StreamBroken):
+                await anext(body)
+
+    def test_blocking_callers_get_it_whole(self, site):
+        site.open("blocking")
+        with connect_blocking(site.url, prefix=site.prefix) as services:
+            assert services.site.fetch("http://h/drip?gate=blocking").body == b"firstlast"
+
+
+class TestRequests:
+    async def test_it_is_read_while_it_comes(self, web, site):
+        upload = Upload(b"12345")
+        answer = asyncio.ensure_future(web.fetch("http://h/sum", method="POST", body=upload))
+        await site.diary.says("read 5")
+        upload.queue.put_nowait(b"678")
+        await site.diary.says("read 8")
+        upload.queue.put_nowait(None)
+
+        assert await (await answer).text() == "8"
+
+    async def test_one_that_nobody_reads_is_closed(self, web):
+        upload = Upload(b"x")
+        response = await web.fetch("http://h/unread", method="POST", body=upload)
+
+        assert await response.text() == "not read"
+        async with asyncio.timeout(10):
+            await upload.closed.wait()
+
+    async def test_what_its_source_raises_reaches_the_service(self, web):
+        async def broken():
+            yield b"x"
+            raise ZeroDivisionError("of the caller")
+
+        with pytest.raises(ZeroDivisionError, match="of the caller"):
+            await web.fetch("http://h/sum", method="POST", body=broken())
+
+    async def test_cancelling_the_call_closes_it(self, web, site):
+        upload = Upload(b"123456789")
+        answer = asyncio.ensure_future(web.fetch("http://h/sum", method="POST", body=upload))
+        await site.diary.says("read 9")
+        answer.cancel()
+
+        await site.diary.says("read no more: CancelledError")
+        await upload.closed.wait()
+
+    async def test_its_body_is_used_once_it_was_sent(self, web):
+        request = Request("http://h/sum", method="POST", body=Upload(b"x", None))
+
+        assert await (await web.fetch(request)).text() == "1"
+        with pytest.raises(OSError, match="Body already used"):
+            await web.fetch(request)
+
+    async def test_a_value_that_is_kept_cannot_stream(self, web):
+        with pytest.raises(DataCloneError, match="idempotency key"):
+            await options(web, idempotency_key="k").fetch("http://h/sum", method="POST", body=Upload(None))
+
+
+class TestEchoes:
+    @pytest.mark.parametrize("page", ["mirror", "through"])
+    async def test_a_request_is_echoed_after_its_method_has_returned(self, web, page):
+        upload = Upload()
+        response = await web.fetch(f"http://h/{page}", method="POST", body=upload)
+        body = aiter(response.body)
+        for number in range(3):
+            upload.queue.put_nowait(b"%d" % number)
+            assert await anext(body) == b"%d" % number
+        upload.queue.put_nowait(None)
+
+        assert [piece async for piece in body] == []
+        assert upload.closed.is_set()
+
+    @pytest.mark.parametrize("page", ["mirror", "through"])
+    async def test_every_byte_of_what_no_message_could_hold_comes_back(self, web, page):
+        response = await web.fetch(f"http://h/{page}", method="POST", body=pieces())
+        received = hashlib.sha256()
+        async for piece in response.body:
+            received.update(piece)
+
+        assert received.digest() == hashlib.sha256(b"".join(PIECES)).digest()
+
+    @pytest.mark.parametrize("page", ["mirror", "through"])
+    async def test_giving_up_the_response_closes_the_request(self, web, page):
+        upload = Upload(b"x")
+        response = await web.fetch(f"http://h/{page}", method="POST", body=upload)
+        assert await anext(aiter(response.body)) == b"x"
+
+        await response.body.aclose()
+
+        async with asyncio.timeout(10):
+            await upload.closed.wait()
+
+    async def test_requests_and_responses_are_values_like_others(self, web, site):
+        site.open("v")
+        request = Request("http://h/v", method="POST", body=Upload(b"a", b"b", None), headers={"x-own": "1"})
+        echo, other = await web.answer(request)
+
+        assert request.body_used
+        assert (await echo.text(), echo.headers["x-own"], await other.text()) == ("ab", "1", "firstlast")
+
+
+async def test_nothing_is_left_when_all_was_read(place, server):
+    place.workers.serve(place.site())
+    async with place.connect() as services:
+        response = await services.site.fetch("http://h/mirror", method="POST", body=pieces())
+        await response.bytes()
+
+        def left():
+            return sum(server.xlen(key) for key in server.scan_iter(f"{place.prefix}:*", _type="stream"))
+
+        await until(lambda: left() == 0, "streams to be empty")
