@@ -21,6 +21,9 @@ from client.gateway.routes import Route, check_routes, read_route
 from client.services import Services, connect, limit_of
 from client.stub import options
 
+STREAM_ABOVE: Final = 65_536
+"""Bytes of a request's body that are passed on at once."""
+
 
 class Gateway:
     """An ASGI application that answers HTTP requests with the `fetch` of services.
@@ -40,7 +43,7 @@ class Gateway:
         routes: Iterable[str | Route] | Mapping[str, str],
         limits: Limits | None = None,
         trusted: Iterable[str] = (),
-        stream_above: int | None = None,
+        stream_above: int | None = STREAM_ABOVE,
         connect_timeout: float = 10.0,
     ) -> None:
         """Answer what *routes* name, with *services* or those on the Redis at a URL (default: as `connect`).
@@ -51,8 +54,8 @@ class Gateway:
                 to "todo-app#AdminEntrypoint".
             limits: What one request may cost.
             trusted: Networks of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
-            stream_above: Bodies of requests with more bytes are streamed to the service. None: none is, and a body
-                has to fit into one message.
+            stream_above: Bodies of requests with more bytes are streamed to the service, and then the call is not
+                made again when its worker is lost. None: none is, and a body has to fit into one message.
             connect_timeout: Seconds that Redis has to answer.
 
         Raises:
@@ -141,8 +144,12 @@ class Gateway:
         except Exception as error:
             await exchange.refuse(error)
             return
-        whole = self._stream_above
-        most = self.limits.body if whole is not None else min(self.limits.body, limit_of(services))
+        whole, limit = self._stream_above, limit_of(services)
+        if whole is None:
+            most = min(self.limits.body, limit)
+        else:
+            # The rest of a message is for its head.
+            most, whole = self.limits.body, min(whole, limit // 2)
         await exchange.run(admitted, receive, partial(_fetch, services, exchange), most=most, whole=whole)
 
 

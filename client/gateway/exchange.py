@@ -62,6 +62,7 @@ class Exchange:
         finally:
             for task in (listening, answering):
                 task.cancel()
+            incoming.end()
             await asyncio.wait([listening, answering])
 
     async def refuse(self, error: BaseException) -> None:

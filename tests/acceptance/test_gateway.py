@@ -85,6 +85,37 @@ class TestRequests:
 
         assert len((await web.post("/back", content=pieces())).content) == 10_000
 
+    async def test_a_body_that_no_message_could_hold_arrives_and_comes_back(self, web):
+        body = bytes(range(256)) * 20_000
+
+        assert (await web.post("/mirror", content=body)).content == body
+
+    async def test_a_large_body_is_read_while_it_comes(self, web, front):
+        diary, go_on = front.place.diary, asyncio.Event()
+
+        async def pieces():
+            yield b"x" * 100_000
+            await go_on.wait()
+            yield b"y" * 23
+
+        answer = asyncio.create_task(web.post("/sum", content=pieces()))
+        await diary.says("read 100000")
+        go_on.set()
+
+        assert (await answer).text == "100023"
+
+    async def test_a_response_goes_out_as_it_comes(self, web, front):
+        async with web.stream("GET", "/drip?gate=gateway") as response:
+            body = response.aiter_raw()
+            assert await anext(body) == b"first"
+            front.place.open("gateway")
+            assert [piece async for piece in body] == [b"last"]
+
+    async def test_a_service_that_does_not_read_a_large_body_is_heard(self, web):
+        response = await web.post("/unread", content=b"x" * 5_000_000)
+
+        assert (response.status_code, response.text) == (200, "not read")
+
     async def test_a_form_with_a_file_arrives(self, web):
         response = await web.post("/form", data={"a": "1"}, files={"f": ("ü.txt", b"hello")})
 
@@ -151,10 +182,25 @@ class TestRefusals:
         await until(lambda: front.logged(told["request_id"]), "the line in the log")
 
     async def test_a_body_beyond_the_limit_is_refused_and_the_gateway_lives_on(self, web, front):
-        assert (await web.post("/back", content=b"x" * 2_000_000)).status_code == 413
         async with raw(front.url) as (reader, writer):
             writer.write(b"POST /back HTTP/1.1\r\nHost: h\r\nContent-Length: 999999999999\r\n\r\n")
             assert (await answer(reader))[0] == 413
+        assert (await web.get("/named")).status_code == 200
+
+    async def test_a_body_that_turns_out_to_be_beyond_the_limit_is_refused(self, site):
+        async def pieces():
+            for _ in range(4):
+                yield b"x" * 100_000
+
+        for own in gateway_for(site, "--max-body", "300000"):
+            async with httpx.AsyncClient(base_url=own.url, timeout=20) as web:
+                assert (await web.post("/sum", content=pieces())).status_code == 413
+                assert (await web.post("/sum", content=b"x" * 300_000)).text == "300000"
+
+    async def test_a_response_whose_source_fails_is_cut_off(self, web, front):
+        front.place.open("cut")
+        with pytest.raises(httpx.RemoteProtocolError):
+            await web.get("/drip?gate=cut&fail=1")
         assert (await web.get("/named")).status_code == 200
 
     async def test_a_full_service_says_when_to_come_back(self, place):
@@ -215,6 +261,20 @@ class TestClients:
             held = front.place.diary.lines.count("held") + 1
             await front.place.diary.says("held", held)
         await front.place.diary.says("cancelled", before + 1)
+
+    async def test_a_client_that_goes_away_closes_the_source_of_the_response(self, front):
+        before = front.place.diary.lines.count("closed")
+        async with raw(front.url) as (reader, writer):
+            writer.write(b"GET /drip?gate=never HTTP/1.1\r\nHost: h\r\n\r\n")
+            await reader.readuntil(b"first")
+        await front.place.diary.says("closed", before + 1)
+
+    async def test_a_client_that_goes_away_ends_the_reading_of_its_body(self, front):
+        async with raw(front.url) as (_, writer):
+            writer.write(b"POST /sum HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 70_001)
+            await writer.drain()
+            await front.place.diary.says("read 70001")
+        await front.place.diary.says("read no more: CancelledError")
 
     async def test_a_body_that_breaks_off_makes_no_call(self, front, web):
         before = len(front.place.diary.lines)

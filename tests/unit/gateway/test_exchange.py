@@ -13,6 +13,7 @@ from client.gateway.limits import Limits
 from client.gateway.outgoing import Broken
 from client.gateway.routes import read_route
 from tests.support.asgi import Visit, scope
+from tests.support.workers import until
 
 LIMITS = Limits(timeout=5)
 
@@ -118,6 +119,44 @@ class TestRequestBodies:
             return Response(await request.bytes())
 
         assert (await visit(fetch, *[b"x" * 600] * 3, whole=100, method="POST")).status == 413
+
+    async def test_a_streamed_body_breaks_off_for_whoever_reads_it_after_the_answer(self):
+        bodies = []
+
+        class Half(Visit):
+            async def receive(self):
+                return {**await super().receive(), "more_body": True} if self._body else await super().receive()
+
+        async def fetch(_admitted, request):
+            bodies.append(aiter(request.body))
+            return Response(str(len(await anext(bodies[0]))))
+
+        assert (await visit(fetch, whole=15, visit=Half(b"x" * 20), method="POST")).body == b"20"
+        with pytest.raises(ConnectionError, match="does not come"):
+            await anext(bodies[0])
+
+    async def test_a_streamed_body_that_came_is_read_after_the_answer(self):
+        bodies = []
+
+        async def fetch(_admitted, request):
+            bodies.append(request.body)
+            for _ in range(10):
+                await asyncio.sleep(0)
+            return Response("ok")
+
+        await visit(fetch, b"x" * 20, b"y" * 5, whole=15, method="POST")
+
+        assert [len(chunk) async for chunk in bodies[0]] == [20, 5]
+
+    async def test_what_nobody_reads_is_taken_from_the_client_all_the_same(self):
+        waiting = Visit(*[b"x" * 10] * 50)
+
+        async def fetch(_admitted, request):
+            await request.body.aclose()
+            await until(lambda: waiting.taken == 50, "all pieces to be taken")
+            return Response("ok")
+
+        assert (await visit(fetch, whole=15, visit=waiting, method="POST")).status == 200
 
 
 class TestResponses:
