@@ -11,6 +11,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from broker.errors import StubDisposed
 from broker.http import Request, Response
+from broker.http.body import collect
 from broker.registry import Offer
 from client import stub as asynchronous
 from client.blocking_values import awaited, blocking
@@ -103,7 +104,7 @@ class BlockingStub:
         return member
 
     def fetch(self, resource: Request | str, **init: Any) -> Response:
-        """Call the entrypoint's `fetch`; see `Stub.fetch`."""
+        """Call the entrypoint's `fetch`; see `Stub.fetch`. The response is returned when all of its body is here."""
         return _run(self._portal, self._stub.fetch, resource, **init)
 
     def dup(self) -> BlockingStub:
@@ -220,7 +221,11 @@ def _call(portal: BlockingPortal, called: Any, args: tuple[Any, ...], kwargs: di
 
 def _run(portal: BlockingPortal, function: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> Any:
     async def wait() -> Any:
-        return await function(*args, **kwargs)
+        value = await function(*args, **kwargs)
+        if isinstance(value, Request | Response):
+            # Only the event loop could read what is still to come.
+            await collect(value)
+        return value
 
     try:
         return portal.call(wait)
