@@ -5,10 +5,12 @@ import secrets
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from broker.http import Request
-from client import MethodNotFound, PayloadTooLarge, Services, connect
+from client import MethodNotFound, Services, connect
+from client.gateway import Gateway
 from tests.support.workers import ROOT, Workers, service_folder, workers_on
 
 IMAGES = ROOT / "examples" / "images"
@@ -137,7 +139,18 @@ async def test_a_service_may_be_assets_and_nothing_else(services):
         await services.alone.add(1, 2)
 
 
-async def test_an_asset_above_the_message_limit_is_an_error_that_says_so(services):
-    with pytest.raises(PayloadTooLarge):
-        await services.alone.fetch("https://h/large.bin")
-    assert (await services.alone.fetch("https://h/large.bin", method="HEAD")).status == 200
+@pytest.mark.parametrize("name", ["alone", "plain"])
+async def test_an_asset_above_the_message_limit_comes_in_pieces(services, name):
+    response = await services.service(name).fetch("https://h/large.bin")
+
+    assert response.headers["content-length"] == str(2 << 20)
+    assert {bytes(set(piece)) async for piece in response.body} == {b"x"}
+    assert (await services.service(name).fetch("https://h/large.bin", method="HEAD")).status == 200
+
+
+async def test_a_large_asset_passes_the_gateway_with_its_length(services):
+    transport = httpx.ASGITransport(Gateway(services, routes={"/": "alone"}))
+    async with httpx.AsyncClient(transport=transport, base_url="http://h", timeout=20) as web:
+        response = await web.get("/large.bin")
+
+    assert (response.headers["content-length"], response.content) == (str(2 << 20), b"x" * (2 << 20))

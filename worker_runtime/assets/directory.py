@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import stat
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Final, NamedTuple
+from typing import Final
 
 from broker.errors import PayloadTooLarge
+from worker_runtime.assets.contents import LARGEST_WHOLE, PIECE, Contents, Pieces, hasher
 from worker_runtime.assets.paths import is_withheld, segments
 
 LARGEST_FILE: Final = 25 << 20
@@ -29,13 +30,6 @@ _FRESH_NS: Final = 2_000_000_000
 """A file that was written so short a time ago may be written again without its time stamp changing."""
 
 _Stamp = tuple[int, int, int]
-
-
-class Contents(NamedTuple):
-    """What a file holds, and the hash of exactly that."""
-
-    body: bytes
-    etag: str
 
 
 class Directory:
@@ -62,31 +56,48 @@ class Directory:
             if found is None:
                 return None
             file, place, status = found
-            known = self._hashes.get(place)
-            if known is not None and known[0] == _stamp(status):
-                return known[1]
-            return self._contents(file, place, status).etag
+            return self._known(place, status) or self._hash(file, place, status)
 
     def read(self, path: str) -> Contents | None:
         """The contents of the file at a decoded path, or None where none is served: what becomes a body is made here.
+
+        A file of more than `LARGEST_WHOLE` bytes is left open, and read while it is sent.
 
         Raises:
             PayloadTooLarge: The file is larger than an asset may be.
             OSError: There is a file, and it cannot be read.
         """
         with self._opened(path) as found:
-            return found and self._contents(*found)
+            if found is None:
+                return None
+            file, place, status = found
+            if status.st_size > LARGEST_WHOLE:
+                etag = self._known(place, status) or self._hash(file, place, status)
+                os.lseek(file, 0, os.SEEK_SET)
+                changed = partial(self._hashes.pop, place, None)
+                return Contents(Pieces(os.dup(file), place, etag, changed), status.st_size, etag)
+            pieces = list[bytes]()
+            etag = self._hash(file, place, status, pieces)
+            body = b"".join(pieces)
+            return Contents(body, len(body), etag)
 
-    def _contents(self, file: int, place: str, status: os.stat_result) -> Contents:
-        with open(file, "rb", closefd=False) as reader:
-            body = reader.read(LARGEST_FILE + 1)
-        if len(body) > LARGEST_FILE:
-            raise _too_large(place)
-        # The ending is part of it: a page and a text of the same bytes are different assets.
-        etag = hashlib.blake2b(body, digest_size=16, person=_ending(place)).hexdigest()
-        if time.time_ns() - status.st_mtime_ns > _FRESH_NS and len(body) == status.st_size:
+    def _known(self, place: str, status: os.stat_result) -> str | None:
+        stamp, etag = self._hashes.get(place, (None, None))
+        return etag if stamp == _stamp(status) else None
+
+    def _hash(self, file: int, place: str, status: os.stat_result, pieces: list[bytes] | None = None) -> str:
+        """The hash of an open file, which is read to its end, into *pieces* where they are wanted."""
+        digest, size = hasher(place), 0
+        while piece := os.read(file, PIECE):
+            digest.update(piece)
+            if (size := size + len(piece)) > LARGEST_FILE:
+                raise _too_large(place)
+            if pieces is not None:
+                pieces.append(piece)
+        etag = digest.hexdigest()
+        if time.time_ns() - status.st_mtime_ns > _FRESH_NS and size == status.st_size:
             self._hashes[place] = _stamp(status), etag
-        return Contents(body, etag)
+        return etag
 
     @contextmanager
     def _opened(self, path: str) -> Generator[tuple[int, str, os.stat_result] | None]:
@@ -140,10 +151,6 @@ class Directory:
 
 def _stamp(status: os.stat_result) -> _Stamp:
     return status.st_mtime_ns, status.st_size, status.st_ino
-
-
-def _ending(place: str) -> bytes:
-    return PurePosixPath(place).suffix.encode("utf-8", "replace")[:16]
 
 
 def _too_large(place: str) -> PayloadTooLarge:

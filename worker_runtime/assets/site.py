@@ -84,6 +84,8 @@ class Site:
                 return Response(None, found.status, headers=found.headers)
             contents = self._directory.read(found.body)
             if contents is not None and contents.etag == found.etag:
+                if not isinstance(contents.body, bytes):
+                    found.headers["content-length"] = str(contents.size)
                 return Response(contents.body, found.status, headers=found.headers)
         raise OSError("An asset keeps changing while it is read.")
 
