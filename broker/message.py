@@ -1,4 +1,4 @@
-"""A message of a queue as it stands in its stream. `docs/protocol.md` section 9 is normative."""
+"""A message of a queue as it stands in its stream. `docs/protocol.md` section 10 is normative."""
 
 from __future__ import annotations
 

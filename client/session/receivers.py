@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 
 from broker.envelope import CALL, GET, MAP
 from broker.errors import DataCloneError, ProtocolError, ReservedMethod
+from broker.methods.checking import Checking
 from broker.methods.target import RpcTarget
 from broker.methods.visibility import not_a_value, not_callable, not_found
 from broker.values import Unsupported, substitute
@@ -38,7 +39,7 @@ async def apply(
         if isinstance(value, Stub):
             return await _forward(value, kind, path[at:], args, kwargs)
         if isinstance(value, RpcTarget):
-            method = _prepare(type(value), name)
+            method = _prepare(type(value), name, runner.checking)
             if method.kind == "method":
                 _check_end(path, at, kind)
                 return await runner.method(value, method, args, kwargs)
@@ -75,11 +76,11 @@ def _check_end(path: Sequence[str], at: int, kind: int) -> None:
         raise not_a_value(path[at])
 
 
-def _prepare(cls: type, name: str) -> Any:
+def _prepare(cls: type, name: str, checking: Checking) -> Any:
     # pydantic comes with it, and most programs export functions only.
     from broker.methods.method import prepare
 
-    return prepare(cls, name)
+    return prepare(cls, name, checking)
 
 
 async def _arrived(value: Any) -> Any:

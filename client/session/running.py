@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, Final
 
+from broker.methods.checking import LAX, Checking
 from broker.methods.visibility import not_callable
 from client.threads import in_thread
 
@@ -31,10 +32,14 @@ def is_function(value: object) -> bool:
 class Runner:
     """Runs what callers reach: coroutines on the event loop, the rest in threads or, *inline*, on the loop as well.
 
-    Plain methods and properties of one object run one at a time, in the order of the calls.
+    Plain methods and properties of one object run one at a time, in the order of the calls. *checking* is how arguments
+    and results of methods are checked.
     """
 
-    def __init__(self, threads: Executor | None, *, inline: bool, inline_functions: bool) -> None:
+    def __init__(
+        self, threads: Executor | None, *, inline: bool, inline_functions: bool, checking: Checking = LAX
+    ) -> None:
+        self.checking: Final = checking
         self._threads = threads
         self._inline = inline
         self._inline_functions = inline_functions
@@ -55,10 +60,11 @@ class Runner:
         return await result if inspect.isawaitable(result) else result
 
     async def method(self, target: RpcTarget, method: Method, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        """Call a method of *target*, or read a property: its arguments are checked first.
+        """Call a method of *target*, or read a property: its arguments are checked first, and its result.
 
         Raises:
-            InvalidArguments: they do not fit.
+            InvalidArguments: the arguments do not fit.
+            TypeError: the result is not what its annotation promises.
         """
         if method.kind == "method":
             args, kwargs = method.validate(args, kwargs)
@@ -72,7 +78,9 @@ class Runner:
                     result = function(*args, **kwargs)
                 else:
                     result = await in_thread(self._threads, function, args, kwargs)
-        return await result if inspect.isawaitable(result) else result
+        if inspect.isawaitable(result):
+            result = await result
+        return result if method.check_result is None else method.check_result(result)
 
     def _turn(self, target: object) -> asyncio.Lock:
         known = self._turns.get(id(target))

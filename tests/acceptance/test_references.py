@@ -29,6 +29,13 @@ async def test_a_returned_target_is_one_object_to_all_calls_on_its_stub(shop):
         assert await counter.current == 8
 
 
+async def test_what_a_target_promises_of_its_results_is_checked(shop):
+    async with shop.counter(5) as counter:
+        with pytest.raises(TypeError, match=r"word\(\): the result .* int"):
+            await counter.word()
+        assert await counter.add(1) == 6
+
+
 async def test_a_chain_on_a_promise_is_one_round_trip(shop):
     assert await shop.counter(5).add(2) == 7
     assert await shop.user("Me").best.name == "Eve"

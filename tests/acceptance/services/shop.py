@@ -27,6 +27,9 @@ class Counter(RpcTarget):
     def current(self) -> int:
         return self.value
 
+    async def word(self) -> str:
+        return self.value
+
     async def twin(self):
         return Counter(self.value, self.diary, "twin")
 
