@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,6 +28,7 @@ from worker_runtime.supervisor import supervise
 from worker_runtime.worker import Plan
 
 if TYPE_CHECKING:
+    from worker_runtime.dev.gateway import DevGateway
     from worker_runtime.gateway import PoolGateway
     from worker_runtime.health import Health
     from worker_runtime.observing import Observer
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 DEV: Final = "dev"
 """The command for developers: what follows is embedded, reloaded and logged."""
 DEV_HTTP: Final = "127.0.0.1:8787"
-"""Where `dev` serves HTTP, as soon as there is a flag `--http` for it."""
+"""Where `dev` serves HTTP."""
 
 _LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(message)s"
 _DEFAULT_URL: Final = "redis://localhost:6379"
@@ -97,9 +98,32 @@ def _reload(given: argparse.Namespace, arguments: list[str]) -> int:
     from worker_runtime.dev.reloading import Reloader
 
     health = _health(given.health or os.environ.get("CALLYARD_HEALTH") or "")
-    with _broker(given) as url:
-        reloader = Reloader([sys.executable, "-m", "worker_runtime", *arguments], {_URL_VARIABLE: url}, health)
+    with _broker(given) as url, _dev_gateway(given, url) or nullcontext() as gateway:
+        command = [sys.executable, "-m", "worker_runtime", *arguments]
+        reloader = Reloader(command, {_URL_VARIABLE: url}, health, gateway)
         return reloader.run(given.targets or ["."], given.env)
+
+
+def _dev_gateway(given: argparse.Namespace, url: str) -> DevGateway | None:
+    """What answers HTTP beside the processes that come and go.
+
+    Raises:
+        ConfigurationError: It was asked for and is not to be had.
+    """
+    if given.http is None:
+        return None
+    from client.gateway.server import read_listen
+    from worker_runtime.dev.gateway import DevGateway
+
+    try:
+        gateway = DevGateway(read_listen(given.http), url)
+    except ConfigurationError as error:
+        if not given.http_if_possible:
+            raise
+        say(f"no HTTP: {error} {error.fix or ''}".rstrip(), sys.stderr)
+        return None
+    say(f"http at {gateway.url}")
+    return gateway
 
 
 def _wait_in_reserve() -> bool:
@@ -115,6 +139,7 @@ def _develop(given: argparse.Namespace) -> None:
     given.targets = given.targets[1:]
     given.reload = given.log_calls = True
     given.embedded = given.broker is None
+    given.http_if_possible = given.http is None
     given.http = given.http or DEV_HTTP
 
 
@@ -141,12 +166,13 @@ def _serve(plan_: Plan, url: str, given: argparse.Namespace, arguments: list[str
 
 
 def _gateway(plan_: Plan, url: str, given: argparse.Namespace) -> PoolGateway | None:
-    if given.http is None:
+    """What answers HTTP beside the worker; under a reloader that does, for it outlives this process."""
+    if given.http is None or RELOADED in os.environ:
         return None
     from client.gateway.server import read_listen
     from worker_runtime.gateway import PoolGateway
 
-    return PoolGateway(plan_, url, read_listen(given.http), shared=bool({CHILD, RELOADED} & os.environ.keys()))
+    return PoolGateway(plan_, url, read_listen(given.http), shared=CHILD in os.environ)
 
 
 def _observer(given: argparse.Namespace) -> Observer | None:
@@ -279,6 +305,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--reload", action="store_true", help="start anew when a file of a service changes")
     parser.add_argument("--log-calls", action="store_true", help="print a line for each call")
     parser.add_argument("--verbose", "-v", action="store_true", help="log what happens")
+    parser.set_defaults(http_if_possible=False)
     for flag in Settings.flags():
         switch = flag.default.lower() in ("false", "true", "off", "on", "no", "yes")
         optional: dict[str, Any] = {"nargs": "?", "const": "true"} if switch else {}

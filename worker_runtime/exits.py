@@ -42,12 +42,12 @@ def wait_for_go() -> bool:
     return bool(word)
 
 
-def tell_ready() -> None:
-    """Tell the parent that wants to know that this process takes calls. Twice is once."""
+def tell_ready(said: str = "") -> None:
+    """Tell the parent that wants to know that this process takes calls, and what it *said* of itself. Twice is once."""
     descriptor = os.environ.pop(READY, None)
     if descriptor is not None:
         with suppress(OSError):
-            os.write(int(descriptor), b".")
+            os.write(int(descriptor), f"{said}\n".encode())
         with suppress(OSError):
             os.close(int(descriptor))
 

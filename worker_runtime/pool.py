@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from broker.link import Address
 from worker_runtime.exits import RELOADED, Exit, parent_gone, say, tell_ready
+from worker_runtime.first_service import FirstService
 from worker_runtime.observing import Observer
 from worker_runtime.worker import Plan, Worker
 
@@ -70,7 +71,7 @@ async def _serve(
     starting.result()
     url = await _start_gateway(worker, gateway)
     # The parent first: whoever reads the line may do something that needs it to know.
-    tell_ready()
+    tell_ready(FirstService.of(plan).dump())
     say(ready_line(plan, address) + (f" http={url}" if url else ""))
     if health is not None:
         health.state = "ready"

@@ -7,8 +7,12 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import Final
 
 from worker_runtime.exits import GO, READY
+
+_LONGEST_LINE: Final = 4096
+"""So many bytes cross a pipe in one piece."""
 
 
 class WorkerProcess:
@@ -16,6 +20,7 @@ class WorkerProcess:
 
     Attributes:
         pid: Its process ID.
+        said: What it said of itself when it began to take calls.
     """
 
     def __init__(
@@ -50,7 +55,9 @@ class WorkerProcess:
             if not own_session:
                 signal.signal(signal.SIGINT, before)
         self.pid = self._process.pid
+        self.said = ""
         self._ready = False
+        self._heard = b""
 
     def go(self) -> None:
         """Let a process that waits load its services. One that has died meanwhile does not."""
@@ -62,7 +69,9 @@ class WorkerProcess:
         """Whether it said that it takes calls; it may have ended since."""
         if not self._ready:
             with suppress(BlockingIOError):
-                self._ready = os.read(self._ready_read, 1) == b"."
+                self._heard += os.read(self._ready_read, _LONGEST_LINE)
+            self._ready = self._heard.endswith(b"\n")
+            self.said = self._heard.decode().rstrip()
         return self._ready
 
     def poll(self) -> int | None:

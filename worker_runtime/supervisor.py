@@ -107,7 +107,7 @@ def supervise(
 def _report(slots: Sequence[Slot], health: Health | None) -> None:
     ready = [slot.ready for slot in slots]
     if all(ready):
-        tell_ready()
+        tell_ready(next((slot.process.said for slot in slots if slot.process is not None), ""))
     if health is not None:
         health.state = "ready" if any(ready) else "starting"
         health.beat()

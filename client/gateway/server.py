@@ -6,10 +6,13 @@ import asyncio
 import math
 import re
 import socket
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Self
 
 from broker.errors import ConfigurationError
-from client.gateway.application import Gateway
+from client.gateway.incoming import Receive
+from client.gateway.limits import Limits
+from client.gateway.outgoing import Send
 
 if TYPE_CHECKING:
     from client.gateway.http11 import QuietServer
@@ -43,10 +46,31 @@ def read_listen(text: str) -> Listen:
     return Listen((match["host"] or "127.0.0.1").strip("[]"), int(match["port"]))
 
 
+class Application(Protocol):
+    """A gateway, as far as its server is concerned."""
+
+    @property
+    def limits(self) -> Limits:
+        """What one request may cost."""
+        ...
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        """Serve one connection scope of ASGI."""
+        ...
+
+    async def __aenter__(self) -> Self:
+        """Connect."""
+        ...
+
+    async def close(self) -> None:
+        """Disconnect."""
+        ...
+
+
 class GatewayServer:
     """Serves a gateway over HTTP/1.1 on one address. It connects the gateway, and disconnects it at the end."""
 
-    def __init__(self, gateway: Gateway, listen: Listen, *, shared: bool = False) -> None:
+    def __init__(self, gateway: Application, listen: Listen, *, shared: bool = False) -> None:
         """Prepare to serve *gateway*; *shared* lets other processes of the same user listen there too.
 
         Raises:
@@ -99,7 +123,7 @@ def _bind(listen: Listen, *, shared: bool) -> socket.socket:
         raise ConfigurationError(f"Cannot listen at {listen.host}:{listen.port}: {error.strerror or error}.") from error
 
 
-def _uvicorn(gateway: Gateway) -> QuietServer:
+def _uvicorn(gateway: Application) -> QuietServer:
     try:
         from client.gateway.http11 import make_server
     except ImportError as error:

@@ -10,15 +10,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from broker.errors import RpcError
 from worker_runtime.dev.takeover import Command, Takeover
 from worker_runtime.dev.watched import changes, configurations, folders
 from worker_runtime.exits import RELOADED, Exit, say
+from worker_runtime.first_service import FirstService
 from worker_runtime.process import WorkerProcess
 from worker_runtime.supervisor import backoff
 
 if TYPE_CHECKING:
+    from worker_runtime.dev.gateway import DevGateway
     from worker_runtime.health import Health
 
+_PAUSE: Final = 0.02
+_ENOUGH: Final = 2
+"""Signals that say to wait for nothing."""
 _LASTING: Final = 10.0
 """A process that served for so many seconds has not crashed at its start."""
 
@@ -26,9 +32,16 @@ _LASTING: Final = 10.0
 class Reloader:
     """Runs *command*, and runs it anew whenever a file changes."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str], health: Health | None = None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        health: Health | None = None,
+        gateway: DevGateway | None = None,
+    ) -> None:
         self._command = command
         self._health = health
+        self._gateway = gateway
         self._environment = {**environment, RELOADED: str(os.getpid())}
         self._takeover = Takeover()
         self._processes: dict[int, WorkerProcess] = {}
@@ -80,6 +93,8 @@ class Reloader:
             if process.ready and number not in self._ready:
                 self._ready.add(number)
                 self._do(self._takeover.ready(number))
+                if self._takeover.serving == number:
+                    self._turn_gateway(process)
             if (code := process.poll()) is not None:
                 del self._processes[number]
                 self._ready.discard(number)
@@ -88,6 +103,13 @@ class Reloader:
                     return code
                 self._do(self._takeover.ended(number))
         return None
+
+    def _turn_gateway(self, process: WorkerProcess) -> None:
+        if self._gateway is not None:
+            try:
+                self._gateway.turn_to(FirstService.load(process.said))
+            except RpcError as error:
+                say(f"HTTP stays as it was: {error}", sys.stderr)
 
     def _do(self, commands: Sequence[Command]) -> None:
         for verb, number, text in commands:
@@ -135,9 +157,11 @@ class Reloader:
         passed_on = 0
         if self._health is not None:
             self._health.state = "draining"
+        self._stop_gateway()
         serving, code = self._takeover.serving, int(Exit.DRAINED)
         while self._processes:
-            while passed_on < len(self._signals):
+            if passed_on < len(self._signals):
+                # One at a time: two that come together are one to who receives them.
                 passed_on += 1
                 for number in self._processes:
                     self._end(number, signal.SIGTERM if passed_on < 3 else signal.SIGKILL)
@@ -148,8 +172,18 @@ class Reloader:
                     code = ended if number == serving else code
             if self._health is not None:
                 self._health.beat()
-            time.sleep(0.02)
+            time.sleep(_PAUSE)
         return Exit.CRASHED if code < 0 else code
+
+    def _stop_gateway(self) -> None:
+        """Let requests end while there are services to answer them; a second signal ends that."""
+        if self._gateway is None:
+            return
+        stopping = self._gateway.stop()
+        while not stopping.done() and len(self._signals) < _ENOUGH:
+            if self._health is not None:
+                self._health.beat()
+            time.sleep(_PAUSE)
 
 
 def _shown(path: Path) -> str:

@@ -14,8 +14,9 @@ HERE = Path("/home/venv/shop")
 
 @pytest.mark.parametrize(
     "name",
-    ["shop.py", "deep/er/beside.py", "wrangler.toml", "wrangler.jsonc", ".dev.vars", ".dev.vars.prod", "own.toml"],
-)
+    ["shop.py", "deep/er/beside.py", "wrangler.toml", "wrangler.jsonc", ".dev.vars", ".dev.vars.prod", "own.toml",
+     "migrations/0001_users.sql", "public/_headers", "public/_redirects", "public/.assetsignore"],
+)  # fmt: skip
 def test_code_configuration_and_secrets_matter(name):
     assert matters(HERE / name, [HERE], [HERE / "own.toml"])
 
@@ -23,7 +24,7 @@ def test_code_configuration_and_secrets_matter(name):
 @pytest.mark.parametrize(
     "name",
     ["__pycache__/shop.py", ".venv/lib/a.py", "node_modules/x.py", ".callyard/db.py", "shop.pyc", "data.json", "a.txt",
-     "other.toml", ".git/hooks/x.py"],
+     "other.toml", ".git/hooks/x.py", "public/index.html"],
 )  # fmt: skip
 def test_what_is_generated_or_read_at_run_time_does_not_matter(name):
     assert not matters(HERE / name, [HERE], [HERE / "own.toml"])
@@ -44,6 +45,14 @@ def test_folders_of_configurations_and_modules_are_watched_once(tmp_path, monkey
 
     assert found == [tmp_path / name for name in ("one", "two", "shared", "broken", "cwd")]
     assert configurations([str(target) for target in targets]) == [tmp_path / "two/wrangler.json"]
+
+
+def test_assets_are_watched_wherever_they_are(tmp_path):
+    (tmp_path / "site").mkdir()
+    (tmp_path / "public").mkdir()
+    (tmp_path / "site/wrangler.json").write_text(json.dumps({"name": "site", "assets": {"directory": "../public"}}))
+
+    assert folders([str(tmp_path / "site")], None) == [tmp_path / "site", tmp_path / "public"]
 
 
 def test_changes_are_those_that_matter(tmp_path):
