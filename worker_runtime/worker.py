@@ -172,13 +172,17 @@ class Worker:
         self._dispatcher.observe(observer)
 
     async def settled(self, timeout: float) -> bool:
-        """Whether, within *timeout* seconds, every call in the streams came to its end with its background tasks."""
+        """Whether, within *timeout* seconds, every call in the streams came to its end with its background tasks.
+
+        The same is waited for of the messages in the queues that are consumed here, unless they are delayed.
+        """
         loop = asyncio.get_running_loop()
         give_up = loop.time() + timeout
         pause = 0.001
         while (left := give_up - loop.time()) > 0 and await self._dispatcher.drain(left):
             # An entry is deleted when its call is acknowledged: what was queued meanwhile shows too.
-            lengths = await asyncio.gather(*[self._commands.send("XLEN", source.stream) for source in self._sources])
+            streams = [*[source.stream for source in self._sources], *self._queues.streams]
+            lengths = await asyncio.gather(*[self._commands.send("XLEN", stream) for stream in streams])
             if not any(lengths):
                 return True
             await asyncio.sleep(pause)

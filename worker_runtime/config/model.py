@@ -197,6 +197,7 @@ class ServiceConfig(BaseModel):
         settings: The settings of Callyard.
         notes: What a person should know, though it is no mistake.
         environment: The chosen `[env.NAME]`, or None.
+        state: The folder of the files that workers keep, or None for `.callyard` beside the configuration.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -216,6 +217,7 @@ class ServiceConfig(BaseModel):
     settings: Settings = Settings()
     notes: tuple[str, ...] = ()
     environment: str | None = None
+    state: Path | None = None
 
     @property
     def callees(self) -> tuple[ServiceBinding, ...]:
@@ -228,4 +230,5 @@ class ServiceConfig(BaseModel):
 
     def database_file(self, database: D1Binding) -> Path:
         """Return the file of a database that is held here."""
-        return self.directory / ".callyard" / "d1" / f"{file_stem(database.key)}.sqlite"
+        kept = self.directory / ".callyard" if self.state is None else self.state
+        return kept / "d1" / f"{file_stem(database.key)}.sqlite"

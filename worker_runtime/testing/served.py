@@ -8,6 +8,8 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from broker.errors import ConfigurationError
@@ -15,6 +17,7 @@ from broker.link import Address, Link
 from client import Services, Stub, connect
 from worker_runtime.config import ServiceConfig
 from worker_runtime.context import watching
+from worker_runtime.queues.handler import check_handlers
 from worker_runtime.testing.private_broker import private_broker
 from worker_runtime.testing.recorded import BackgroundTask, CallMade, background_task, name_of
 from worker_runtime.testing.stand_ins import StandIns
@@ -111,11 +114,20 @@ async def serve(
         ConfigurationError: Something cannot be served, or there is no such binding.
         BrokerUnavailable: There is no broker.
     """
-    loaded = _load(targets, bindings or {}, variables or {})
-    url = broker or await asyncio.to_thread(private_broker.url)
+    with TemporaryDirectory(prefix="callyard-test-", ignore_cleanup_errors=True) as state:
+        loaded = _load(targets, bindings or {}, variables or {}, Path(state))
+        url = broker or await asyncio.to_thread(private_broker.url)
+        async with _serving(loaded, bindings or {}, url, remove=broker is not None) as served:
+            yield served
+
+
+@asynccontextmanager
+async def _serving(
+    loaded: Sequence[Loaded], bindings: Mapping[str, Any], url: str, *, remove: bool
+) -> AsyncGenerator[Served]:
     seen = Seen()
     worker = Worker(_plan(loaded, seen), Address.parse(url), guarded=False)
-    _place(worker, loaded, bindings or {})
+    _place(worker, loaded, bindings)
     # Every call of this worker inherits it, and those of no other.
     token = watching.set(lambda awaitable, task: seen.tasks.append((name_of(awaitable), task)))
     try:
@@ -128,23 +140,28 @@ async def serve(
             yield Served(worker, services, [one.service.name for one in loaded], url, seen)
     finally:
         await worker.drain(LAST_SECONDS)
-        if broker is not None:
-            await _remove(broker, settings.prefix)
+        if remove:
+            await _remove(url, settings.prefix)
 
 
 def _load(
-    targets: Sequence[Target | ServiceUnderTest], bindings: Mapping[str, Any], variables: Mapping[str, Any]
+    targets: Sequence[Target | ServiceUnderTest],
+    bindings: Mapping[str, Any],
+    variables: Mapping[str, Any],
+    state: Path,
 ) -> list[Loaded]:
     if not targets:
         raise ConfigurationError("serve() needs a service: a class, a module or a folder.")
     prefix = f"test-{secrets.token_hex(6)}"
     subjects = [one if isinstance(one, ServiceUnderTest) else ServiceUnderTest(one) for one in targets]
-    return [
+    loaded = [
         load_subject(
-            replace(one, bindings={**bindings, **one.bindings}, variables={**variables, **one.variables}), prefix
+            replace(one, bindings={**bindings, **one.bindings}, variables={**variables, **one.variables}), prefix, state
         )
         for one in subjects
     ]
+    check_handlers([(one.service, one.config) for one in loaded])
+    return loaded
 
 
 def _plan(loaded: Sequence[Loaded], seen: Seen) -> Plan:

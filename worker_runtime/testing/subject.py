@@ -11,12 +11,16 @@ from typing import Any, Final, NamedTuple
 
 from broker.errors import ConfigurationError
 from worker_runtime.config import ServiceBinding, ServiceConfig, Settings, load
+from worker_runtime.config.model import file_stem
 from worker_runtime.configured import load_configured
 from worker_runtime.entrypoint import WorkerEntrypoint
 from worker_runtime.service import Service, load_class, load_module
 from worker_runtime.testing import stand_ins
 
 CONCURRENCY: Final = 1000
+
+BATCH_SECONDS: Final = 0.05
+"""The most that a batch waits for further messages: a test waits for the batch."""
 
 Target = type[WorkerEntrypoint] | ModuleType | str | Path
 """A `WorkerEntrypoint` class, a module with such classes, or a configuration: its file, or the folder of it."""
@@ -57,8 +61,8 @@ class Loaded(NamedTuple):
     placed: Mapping[str, Any]
 
 
-def load_subject(subject: ServiceUnderTest, prefix: str) -> Loaded:
-    """Load *subject*; its keys in Redis begin with *prefix*.
+def load_subject(subject: ServiceUnderTest, prefix: str, state: Path) -> Loaded:
+    """Load *subject*; its keys in Redis begin with *prefix*, and its databases are files in the folder *state*.
 
     Raises:
         ConfigurationError: It cannot be served.
@@ -75,7 +79,19 @@ def load_subject(subject: ServiceUnderTest, prefix: str) -> Loaded:
         declared[name] = declared[name].model_copy(update={"service": stand_ins.NAME, "entrypoint": entrypoint})
     # A stand-in takes a place in the same process, and the call that waits for it has one too.
     settings = config.settings.model_copy(update={"concurrency": max(CONCURRENCY, config.settings.concurrency)})
-    config = config.model_copy(update={"bindings": tuple(declared.values()), "settings": settings})
+    consumers = tuple(
+        consumer.model_copy(update={"max_batch_timeout": min(BATCH_SECONDS, consumer.max_batch_timeout)})
+        for consumer in config.queue_consumers
+    )
+    config = config.model_copy(
+        update={
+            "bindings": tuple(declared.values()),
+            "settings": settings,
+            "queue_consumers": consumers,
+            # Services of one folder share their databases there, as they do in production.
+            "state": state / file_stem(str(config.directory)),
+        }
+    )
     placed = {name: fake for name, fake in subject.bindings.items() if name not in declared}
     return Loaded(service, config, fakes, placed)
 

@@ -1,0 +1,106 @@
+"""The testing kit and what a configuration gives besides services: databases, KV, queues, assets."""
+
+import shutil
+import textwrap
+
+import pytest
+
+from client import ConfigurationError
+from worker_runtime.testing import ServiceUnderTest, serve
+
+JOBS = """
+    from workers import RpcTarget, WorkerEntrypoint
+
+    class Default(WorkerEntrypoint):
+        async def order(self, to, **options):
+            await self.env.MAILS.send(to, **options)
+
+        async def sent(self):
+            return await self.env.SENT.get("last")
+
+        async def queue(self, batch):
+            for message in batch.messages:
+                if message.body == "nobody" and message.attempts < 2:
+                    message.retry()
+                await self.env.SENT.put("last", message.body)
+"""
+CONFIGURATION = """
+    name = "jobs"
+    main = "jobs.py"
+    kv_namespaces = [{ binding = "SENT", id = "sent" }]
+    queues.producers = [{ binding = "MAILS", queue = "mails" }]
+    queues.consumers = [{ queue = "mails" }]
+"""
+
+
+@pytest.fixture
+def jobs(tmp_path):
+    (tmp_path / "jobs.py").write_text(textwrap.dedent(JOBS))
+    (tmp_path / "wrangler.toml").write_text(textwrap.dedent(CONFIGURATION))
+    return tmp_path
+
+
+async def test_messages_are_handled_and_settled_waits_for_them(jobs):
+    async with serve(jobs) as served:
+        await served.stub.order("ada")
+        await served.settled()
+        assert await served.stub.sent() == "ada"
+        await served.stub.order("nobody")
+        await served.settled()
+        assert await served.stub.sent() == "nobody"
+        await served.stub.order("later", delaySeconds=3600)
+        await served.settled()
+
+
+async def test_each_block_has_a_namespace_and_a_queue_of_its_own(jobs):
+    async with serve(jobs) as first, serve(jobs) as second:
+        await first.stub.order("ada")
+        await first.settled()
+        await second.settled()
+        assert await first.stub.sent() == "ada"
+        assert await second.stub.sent() is None
+
+
+async def test_what_is_given_for_a_store_stands_in_env_itself(jobs):
+    class Fake:
+        async def send(self, to):
+            self.sent = to
+
+    fake = Fake()
+    async with serve(jobs, bindings={"MAILS": fake}) as served:
+        await served.stub.order("ada")
+        assert fake.sent == "ada"
+
+
+async def test_each_block_has_databases_of_its_own_with_all_migrations(root, tmp_path):
+    folder = shutil.copytree(root / "examples" / "todo" / "todo_app", tmp_path / "todo_app")
+    for _ in range(2):
+        async with serve(folder, root / "examples" / "todo" / "admin_app") as todo:
+            await todo.services.service("admin-app").fetch("http://any/")
+            users = todo.services.service("todo-app", entrypoint="UserEntrypoint")
+            await users.create_task(1, "write a test")
+            found = await users.get_tasks(1)
+            assert found["results"] == [{"title": "write a test"}]
+    assert not (folder / ".callyard").exists()
+
+
+async def test_services_of_one_folder_share_their_databases(root):
+    folder = root / "examples" / "todo" / "todo_app"
+    async with serve(ServiceUnderTest(folder, name="one"), ServiceUnderTest(folder, name="two")) as both:
+        await both.services.service("one", entrypoint="AdminEntrypoint").create_user("ada")
+        await both.services.service("two", entrypoint="UserEntrypoint").create_task(1, "read")
+        found = await both.services.service("one", entrypoint="UserEntrypoint").get_tasks(1)
+        assert found["results"] == [{"title": "read"}]
+
+
+async def test_assets_are_served(root):
+    async with serve(root / "examples" / "images" / "image_service") as images:
+        logo = await images.stub.fetch("https://any/images/logo.png")
+        assert (logo.status, logo.headers["content-type"]) == (200, "image/png")
+
+
+async def test_a_consumer_without_a_handler_is_refused(jobs):
+    (jobs / "jobs.py").write_text("from workers import WorkerEntrypoint\nclass Default(WorkerEntrypoint): pass\n")
+    with pytest.raises(ConfigurationError, match="queue"):
+        async with serve(jobs):
+            pytest.fail("it was served")
