@@ -8,7 +8,7 @@ COPY broker broker
 COPY client client
 COPY worker_runtime worker_runtime
 COPY workers workers
-RUN pip install '.[fast]'
+RUN pip install '.[assets,fast,http]'
 
 COPY examples examples
 
