@@ -161,6 +161,8 @@ class Context:
     def close(self) -> None:
         """End the call where there is nothing to wait for: no task can be added any longer."""
         self._ended = True
+        # It leads to what holds this context: a circle that only the garbage collector would undo.
+        self.on_abort = None
 
     async def drain(self, limit: float, *, final: bool = True) -> DrainOutcome:
         """Wait until every background task has ended, those registered meanwhile included.

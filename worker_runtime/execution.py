@@ -206,6 +206,8 @@ class Execution:
 
     def _ended(self, invocation: Invocation) -> None:
         call = invocation.work.call
+        # The context of the task holds the invocation: a circle that only the garbage collector would undo.
+        invocation.task = None
         self._claims.end(invocation.key)
         if self._calls.get((call.caller, call.sequence)) is invocation:
             del self._calls[call.caller, call.sequence]

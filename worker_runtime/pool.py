@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -69,6 +70,8 @@ async def _serve(
         await asyncio.wait([starting])
         return Exit.DRAINED
     starting.result()
+    # What was loaded so far lives as long as the process: the garbage collector need not look at it again.
+    gc.freeze()
     url = await _start_gateway(worker, gateway)
     # The parent first: whoever reads the line may do something that needs it to know.
     tell_ready(FirstService.of(plan).dump())

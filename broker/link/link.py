@@ -12,7 +12,7 @@ from typing import Any
 from broker.errors import AuthenticationFailed, BrokerUnavailable, LinkLost, RpcError
 from broker.link.address import Address
 from broker.link.replies import AUTHENTICATION, ReplyError
-from broker.link.wire import Argument, Waiting, Wire, pack_command
+from broker.link.wire import Argument, Reading, Waiting, Wire, pack_command
 
 CONNECT_TIMEOUT = 5.0
 FASTEST_RETRY = 0.05
@@ -105,16 +105,25 @@ class Link:
             LinkLost: the connection broke and the link does not resend.
             BrokerUnavailable: the link was closed.
         """
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Any] = loop.create_future()
+        command = Waiting(pack_command(arguments), asyncio.get_running_loop().create_future())
+        self.queue(command)
+        return command.future
+
+    def read(self, take: Callable[[Any], Any], *arguments: Argument) -> asyncio.Future[Any]:
+        """As `send`, but *take* gets the reply as it comes; the future gets what it returns or raises."""
+        command = Reading(pack_command(arguments), asyncio.get_running_loop().create_future(), take)
+        self.queue(command)
+        return command.future
+
+    def queue(self, command: Waiting) -> None:
+        """Send *command* with the others of this tick, as `send` does."""
         if self._closed or not (self._resend or self._open.is_set()):
-            future.set_exception(self._gone("not connected"))
-            return future
-        self._queued.append(Waiting(pack_command(arguments), future))
+            command.future.set_exception(self._gone("not connected"))
+            return
+        self._queued.append(command)
         if not self._flushing and self._open.is_set():
             self._flushing = True
-            loop.call_soon(self._flush)
-        return future
+            asyncio.get_running_loop().call_soon(self._flush)
 
     def at_tick_end(self, add: Callable[[], None]) -> None:
         """Call *add* at the end of this tick: what it sends leaves in the same write as everything else of the tick."""

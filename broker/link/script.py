@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.resources import files
 from typing import Any, Final
 
 from broker.link.link import Link
 from broker.link.replies import ReplyError
-from broker.link.wire import Argument
+from broker.link.wire import Argument, Waiting, pack_command
 
 
 class Script:
@@ -31,10 +31,10 @@ class Script:
             # With its text the first time on a connection: a second try would be overtaken by what was sent meanwhile.
             link.scripts.add(self.digest)
             return self.run_whole(link, keys, arguments)
-        sent = link.send("EVALSHA", self.digest, len(keys), *keys, *arguments)
-        result: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        sent.add_done_callback(partial(self._answered, link, keys, arguments, result))
-        return result
+        packed = pack_command(("EVALSHA", self.digest, len(keys), *keys, *arguments))
+        command = _Known(packed, asyncio.get_running_loop().create_future(), partial(self._whole, keys, arguments), link)
+        link.queue(command)
+        return command.future
 
     def run_whole(self, link: Link, keys: Sequence[str], arguments: Sequence[Argument]) -> asyncio.Future[Any]:
         """Run the script in its place among what is sent, known to Redis or not: what follows may count on it."""
@@ -45,33 +45,23 @@ class Script:
         # With its text: a hook cannot wait for the second attempt that an unknown digest needs.
         return link.send_now("EVAL", self.text, len(keys), *keys, *arguments)
 
-    def _answered(
-        self,
-        link: Link,
-        keys: Sequence[str],
-        arguments: Sequence[Argument],
-        result: asyncio.Future[Any],
-        sent: asyncio.Future[Any],
-    ) -> None:
-        if result.done():
-            _ = sent.cancelled() or sent.exception()
-            return
-        error = None if sent.cancelled() else sent.exception()
-        if isinstance(error, ReplyError) and error.code == "NOSCRIPT":
-            again = link.send("EVAL", self.text, len(keys), *keys, *arguments)
-            again.add_done_callback(partial(_copy, result))
+    def _whole(self, keys: Sequence[str], arguments: Sequence[Argument]) -> bytes:
+        return pack_command(("EVAL", self.text, len(keys), *keys, *arguments))
+
+
+class _Known(Waiting):
+    """A script that Redis should know; where it does not, *whole* is sent on *link* instead."""
+
+    __slots__ = ("link", "whole")
+
+    def __init__(self, packed: bytes, future: asyncio.Future[Any], whole: Callable[[], bytes], link: Link) -> None:
+        super().__init__(packed, future)
+        self.whole = whole
+        self.link = link
+
+    def refuse(self, error: ReplyError) -> None:
+        """Take the error, or try again."""
+        if error.code == "NOSCRIPT" and not self.future.done():
+            self.link.queue(Waiting(self.whole(), self.future))
         else:
-            _copy(result, sent)
-
-
-def _copy(result: asyncio.Future[Any], source: asyncio.Future[Any]) -> None:
-    if source.cancelled():
-        result.cancel()
-        return
-    error = source.exception()
-    if result.done():
-        return
-    if error is not None:
-        result.set_exception(error)
-    else:
-        result.set_result(source.result())
+            super().refuse(error)

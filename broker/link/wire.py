@@ -23,6 +23,40 @@ class Waiting:
         self.packed = packed
         self.future = future
 
+    def resolve(self, reply: Any) -> None:
+        """Take the reply."""
+        if not self.future.done():
+            self.future.set_result(reply)
+
+    def refuse(self, error: ReplyError) -> None:
+        """Take the error that Redis answered with."""
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+class Reading(Waiting):
+    """A command whose reply *take* gets as it comes; the future gets what that returns or raises.
+
+    Whoever awaits a future runs one turn of the event loop later: for calls and replies that is too late.
+    """
+
+    __slots__ = ("take",)
+
+    def __init__(self, packed: bytes, future: asyncio.Future[Any], take: Callable[[Any], Any]) -> None:
+        super().__init__(packed, future)
+        self.take = take
+
+    def resolve(self, reply: Any) -> None:
+        """Hand the reply on, unless nobody waits any longer."""
+        if self.future.done():
+            return
+        try:
+            taken = self.take(reply)
+        except Exception as error:
+            self.future.set_exception(error)
+        else:
+            self.future.set_result(taken)
+
 
 pack_command = cast("Callable[[tuple[Argument, ...]], bytes]", hiredis.pack_command)  # pyright: ignore[reportUnknownMemberType]
 """A command and its arguments in Redis's protocol."""
@@ -103,10 +137,9 @@ class Wire(asyncio.Protocol):
             if error.code in REPAIR:
                 self.why = error.message
                 return False
-            if not command.future.done():
-                command.future.set_exception(error)
-        elif not command.future.done():
-            command.future.set_result(reply)
+            command.refuse(error)
+        else:
+            command.resolve(reply)
         return True
 
 
