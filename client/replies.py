@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from broker.errors import RpcError
@@ -20,6 +20,10 @@ FLOOR_SECONDS: Final = 0.002
 """Least time of an empty read: some servers return at once from a blocking read."""
 _MOST: Final = 64
 """Entries of one read; one may hold all replies that a worker sent in a tick, or one that is large."""
+TRIM_ENTRIES: Final = 64
+"""Entries that were read and may lie in a channel still, until its next renewal."""
+TRIM_BYTES: Final = 256 * 1024
+"""Bytes of such entries."""
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +33,7 @@ class ReplyReader:
 
     *forgotten* is called when Redis turns out to have lost a channel that was open.
 
-    Entries are read once and trimmed; what was trimmed without being delivered is nothing.
+    Entries are read once and trimmed some at a time; what was trimmed without being delivered is nothing.
     """
 
     def __init__(
@@ -40,6 +44,8 @@ class ReplyReader:
         self._deliver = deliver
         self._forgotten = forgotten
         self._positions: dict[str, bytes] = {}
+        self._untrimmed: dict[str, tuple[int, int]] = {}
+        """Entries and bytes that were read of a channel and still lie in it."""
         self._added = asyncio.Event()
         self._blocked = False
         self._reader_id: int | None = None
@@ -91,6 +97,8 @@ class ReplyReader:
         while True:
             await asyncio.sleep(RENEW_SECONDS)
             if self._commands.connected:
+                for channel in list(self._untrimmed):
+                    self._trim(self._commands, channel)
                 for channel in self._positions:
                     CHANNEL.run(self._commands, [channel], [CHANNEL_TTL_MS]).add_done_callback(self._renewed)
 
@@ -110,18 +118,16 @@ class ReplyReader:
                 await asyncio.sleep(0.05)
                 await self._reader.wait_open()
                 continue
-            for channel, entries in streams or ():
-                # A channel made while a read waited for it shows once as a stream without entries.
-                if entries:
-                    self._take(channel.decode(), entries)
             if not streams and loop.time() - begun < FLOOR_SECONDS:
                 await asyncio.sleep(FLOOR_SECONDS)
+            # Those who got their replies make the next calls now: these leave before the next read does.
+            await asyncio.sleep(0)
 
     async def _read(self) -> Any:
         if self._reader_id is None or not self._reader.connected:
             await self._reader.wait_open()
-        reading = self._reader.send(
-            "XREAD", "COUNT", _MOST, "BLOCK", BLOCK_MS, "STREAMS", *self._positions, *self._positions.values()
+        reading = self._reader.read(
+            self._take, "XREAD", "COUNT", _MOST, "BLOCK", BLOCK_MS, "STREAMS", *self._positions, *self._positions.values()
         )
         self._blocked = True
         try:
@@ -139,18 +145,40 @@ class ReplyReader:
     async def _reader_greeting(self) -> Any:
         return await self._reader.send_now("CLIENT", "ID")
 
-    def _take(self, channel: str, entries: list[list[Any]]) -> None:
-        last = entries[-1][0]
-        self._positions[channel] = last
-        milliseconds, _, number = last.partition(b"-")
-        _ignore(self._reader.send("XTRIM", channel, "MINID", b"%s-%d" % (milliseconds, int(number) + 1)))
-        for _, fields in entries:
-            for value in fields[1::2] if fields else ():
-                try:
-                    self._deliver(channel, value)
-                except Exception:
-                    # One reply that cannot be delivered must not end the reading of all others.
-                    _log.exception("a reply could not be delivered")
+    def _take(self, streams: Any) -> Any:
+        """Deliver what a read found."""
+        self._blocked = False
+        for channel, entries in streams or ():
+            # A channel made while a read waited for it shows once as a stream without entries.
+            if entries:
+                name = channel.decode()
+                self._positions[name] = entries[-1][0]
+                self._count(name, len(entries), sum([self._deliver_all(name, fields) for _, fields in entries]))
+        return streams
+
+    def _deliver_all(self, channel: str, fields: Sequence[bytes] | None) -> int:
+        """Deliver the messages of one entry; its bytes."""
+        size = 0
+        for value in fields[1::2] if fields else ():
+            size += len(value)
+            try:
+                self._deliver(channel, value)
+            except Exception:
+                # One reply that cannot be delivered must not end the reading of all others.
+                _log.exception("a reply could not be delivered")
+        return size
+
+    def _count(self, channel: str, entries: int, size: int) -> None:
+        """Note what lies in *channel* although it was read, and trim it when that is much."""
+        before = self._untrimmed.get(channel, (0, 0))
+        self._untrimmed[channel] = entries, size = before[0] + entries, before[1] + size
+        if entries >= TRIM_ENTRIES or size >= TRIM_BYTES:
+            self._trim(self._reader, channel)
+
+    def _trim(self, link: Link, channel: str) -> None:
+        del self._untrimmed[channel]
+        milliseconds, _, number = self._positions[channel].partition(b"-")
+        _ignore(link.send("XTRIM", channel, "MINID", b"%s-%d" % (milliseconds, int(number) + 1)))
 
 
 def _ignore(sent: asyncio.Future[Any]) -> None:

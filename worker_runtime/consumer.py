@@ -113,18 +113,23 @@ class Consumer:
             await self._dispatcher.claims.change_soon()
             return
         count = max(1, min(LARGEST_READ, room // len(sources)))
-        answer: Any = await self._reading.send(
-            "XREADGROUP", "GROUP", GROUP, self.name, "COUNT", count, "BLOCK", block_ms,
+        answer: Any = await self._reading.read(
+            self._take, "XREADGROUP", "GROUP", GROUP, self.name, "COUNT", count, "BLOCK", block_ms,
             "STREAMS", *[source.stream for source in sources], *[">"] * len(sources),
         )  # fmt: skip
         took = loop.time() - begun
         if took > block_ms / 1000 + self._lease / 4:
             self._stalled()
+        if not answer and took < FLOOR_SECONDS:
+            await asyncio.sleep(FLOOR_SECONDS)
+        # What short calls answer leaves before the next read does.
+        await asyncio.sleep(0)
+
+    def _take(self, answer: Any) -> Any:
         for stream, entries in answer or ():
             source = self._by_stream[stream]
             self._dispatcher.take([Delivery(source, entry_id, 1, value_of(fields)) for entry_id, fields in entries])
-        if not answer and took < FLOOR_SECONDS:
-            await asyncio.sleep(FLOOR_SECONDS)
+        return answer
 
     def _some(self, room: int) -> tuple[Sequence[Source], int]:
         """The streams to read now, and for how long: COUNT is for each of them, so no more than there is room for."""

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from broker.link import Script
-from client.replies import ReplyReader
+from client.replies import TRIM_BYTES, TRIM_ENTRIES, ReplyReader
 from tests.support.servers import opened
 
 CHANNEL = "test:{svc}:reply:caller01"
@@ -50,14 +50,25 @@ async def came(queue):
 
 async def test_replies_are_delivered_in_order_and_trimmed(links, replies):
     _, queue = replies
-    await reply(links[0], "one")
-    await reply(links[0], "two")
+    texts = [b"%d" % number for number in range(2 * TRIM_ENTRIES)]
+    for text in texts:
+        await reply(links[0], text)
 
-    assert [await came(queue), await came(queue)] == [b"one", b"two"]
+    assert [await came(queue) for _ in texts] == texts
     # The trimming leaves on the reader's connection, ahead of its next read.
-    await reply(links[0], "three")
-    assert await came(queue) == b"three"
-    assert await links[0].send("XLEN", CHANNEL) <= 1
+    await reply(links[0], "last")
+    assert await came(queue) == b"last"
+    assert await links[0].send("XLEN", CHANNEL) <= TRIM_ENTRIES
+
+
+async def test_large_replies_are_trimmed_at_once(links, replies):
+    _, queue = replies
+    await reply(links[0], bytes(TRIM_BYTES))
+    await came(queue)
+
+    await reply(links[0], "small")
+    await came(queue)
+    assert await links[0].send("XLEN", CHANNEL) == 1
 
 
 async def test_channel_that_redis_lost_while_a_read_waits_for_it_is_read_on(links, replies):
