@@ -7,12 +7,16 @@ read (and answered) even when its body cannot.
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 from broker.codec import pack, peek, unpack
 from broker.errors import ProtocolError
 
 VERSION: Final = 1
+
+_ARRAY: Final[Any] = list
+_MAP: Final[Any] = dict
+# Of any type to the type checker, which would have every element that comes out of one named in a call of `cast`.
 
 RETURNED: Final = 0
 """Kind of a reply: the body is the result."""
@@ -98,8 +102,8 @@ def unpack_call(data: bytes) -> Call:
     # Not a match statement: matching a sequence takes longer than everything else here.
     if len(fields) == 6:
         _, caller, sequence, deadline, options, program = fields
-        if type(caller) is str and type(sequence) is int and type(deadline) is int and type(options) is dict:
-            return Call(caller, sequence, deadline, cast("dict[str, Any]", options), read_program(program))
+        if type(caller) is str and type(sequence) is int and type(deadline) is int and type(options) is _MAP:
+            return Call(caller, sequence, deadline, options, read_program(program))
     raise ProtocolError("The entry is not a call: its fields have the wrong types.")
 
 
@@ -137,16 +141,20 @@ def unpack_reply(data: bytes) -> Reply:
 
 def _versioned(data: bytes) -> list[Any]:
     """The elements of a message, its version being one that we know."""
-    fields = unpack(data)
-    if type(fields) is not list or not fields:
-        raise ProtocolError("The entry is not a message: it is no array.")
-    version = cast("list[Any]", fields)[0]
+    fields: Any = unpack(data)
+    if type(fields) is _ARRAY and fields and type(fields[0]) is int and fields[0] == VERSION:
+        return fields
+    raise _unreadable(fields)
+
+
+def _unreadable(fields: Any) -> ProtocolError:
+    if type(fields) is not _ARRAY or not fields:
+        return ProtocolError("The entry is not a message: it is no array.")
+    version = fields[0]
     if type(version) is not int:
         # Not quoted: it may be nested so deeply that showing it overflows the stack.
-        raise ProtocolError(f"The entry has a protocol version that is no number; this side knows {VERSION}.")
-    if version != VERSION:
-        raise ProtocolError(f"The entry has protocol version {version!r:.20}; this side knows {VERSION}.")
-    return cast("list[Any]", fields)
+        return ProtocolError(f"The entry has a protocol version that is no number; this side knows {VERSION}.")
+    return ProtocolError(f"The entry has protocol version {version!r:.20}; this side knows {VERSION}.")
 
 
 def read_program(wire: Any) -> tuple[Step, ...]:
@@ -155,23 +163,25 @@ def read_program(wire: Any) -> tuple[Step, ...]:
     Raises:
         ProtocolError: *wire* is none.
     """
-    if type(wire) is not list or not wire:
+    if type(wire) is not _ARRAY or not wire:
         raise ProtocolError("The entry is not a call: it has no program.")
-    return tuple([_step(step) for step in cast("list[Any]", wire)])
+    if len(wire) == 1:
+        return (_step(wire[0]),)
+    return tuple([_step(step) for step in wire])
 
 
 def _step(wire: Any) -> Step:
-    if type(wire) is list and len(cast("list[Any]", wire)) == 4:
-        receiver, kind, path, body = cast("list[Any]", wire)
+    if type(wire) is _ARRAY and len(wire) == 4:
+        receiver, kind, path, body = wire
         if type(receiver) is int and type(kind) is int and type(body) is bytes and _names(path):
             return Step(receiver, kind, tuple(path), body)
     raise ProtocolError("The entry is not a call: a step of its program has the wrong shape.")
 
 
 def _names(wire: Any) -> bool:
-    if type(wire) is not list:
+    if type(wire) is not _ARRAY:
         return False
-    for name in cast("list[Any]", wire):  # noqa: SIM110 -- a generator costs more than what it looks at
+    for name in wire:  # noqa: SIM110 -- a generator costs more than what it looks at
         if type(name) is not str:
             return False
     return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final
@@ -34,6 +35,19 @@ class RedisClock:
     def monotonic(self, at_ms: int) -> float:
         """Monotonic seconds at which Redis's clock shows *at_ms*."""
         return (at_ms - self.offset_ms) / 1e3
+
+
+def scope_deadline() -> float:
+    """The deadline of anyio's cancel scopes around the running code, in seconds of the event loop's clock."""
+    # While anyio has not loaded what makes its scopes there is none; asking it takes as long as encoding a call.
+    if _SCOPES not in sys.modules:
+        return math.inf
+    import anyio
+
+    return anyio.current_effective_deadline()
+
+
+_SCOPES: Final = "anyio._backends._asyncio"
 
 
 def earliest(now: float, timeout: float | None, scope: float, enclosing: float) -> float:

@@ -14,8 +14,6 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
-import anyio
-
 from broker.codec import encode, encode_plain
 from broker.envelope import CALL, FETCH, GET, Step
 from broker.errors import RpcError, StubDisposed
@@ -25,7 +23,7 @@ from broker.references import NotYet
 from client.call import Call, check_path, extended, rebuilding
 from client.call_options import Options
 from client.caller import Caller, encode_arguments
-from client.deadline import DEFAULT_TIMEOUT, earliest, enclosing_deadline
+from client.deadline import DEFAULT_TIMEOUT, earliest, enclosing_deadline, scope_deadline
 from client.fetching import follow
 from client.member import Member, split
 from client.open_call import OpenCall
@@ -133,8 +131,7 @@ def start(stub: Stub, kind: int, path: tuple[str, ...], args: tuple[Any, ...], k
     target: Target = live_target(stub)
     caller = target.caller
     loop = asyncio.get_running_loop()
-    scope = anyio.current_effective_deadline()
-    deadline = earliest(loop.time(), target.options.timeout, scope, enclosing_deadline.get())
+    deadline = earliest(loop.time(), target.options.timeout, scope_deadline(), enclosing_deadline.get())
     producer = caller.producer(target.service, target.entrypoint)
     try:
         check_path(path)

@@ -47,11 +47,10 @@ class Admission:
         self._elsewhere = Elsewhere(link, clock)
         self._cancelled: OrderedDict[tuple[str, int], None] = OrderedDict()
 
-    def admit(self, work: Work) -> None:
-        """Begin *work*, answer it, or find out first what that takes. Never blocks."""
+    def admit(self, work: Work, now: float) -> None:
+        """Begin *work*, which came *now*, answer it, or find out first what that takes. Never blocks."""
         delivery, call = work.delivery, work.call
         if delivery.delivery_count == 1 and (not call.options or not _UNUSUAL & call.options.keys()):
-            now = asyncio.get_running_loop().time()
             if work.oneway or self._callers.known(work.channel, now):
                 try:
                     method = find_method(delivery.source, call.program[0])

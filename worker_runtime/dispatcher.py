@@ -52,10 +52,11 @@ class Dispatcher:
 
     def take(self, deliveries: Iterable[Delivery]) -> None:
         """Start work on *deliveries*; returns at once."""
+        now = asyncio.get_running_loop().time()
         for delivery in deliveries:
             work = self._read(delivery)
             if work is not None:
-                self._admission.admit(work)
+                self._admission.admit(work, now)
 
     async def enter_lane(self) -> Callable[[], None]:
         """Wait until a call that cost a worker may begin; call what is returned to let the next one. Safe to cancel."""

@@ -47,7 +47,8 @@ class CallContext(Context):
     __slots__ = ("_clock", "_work", "expires")
 
     def __init__(self, work: Work, loop: asyncio.AbstractEventLoop, clock: RedisClock, expires: float) -> None:
-        super().__init__("", loop, None, work.delivery.delivery_count, exports=work.delivery.source.serving.exports)
+        delivery = work.delivery
+        Context.__init__(self, "", loop, None, delivery.delivery_count, exports=delivery.source.serving.exports)
         self._work = work
         self._clock = clock
         self.expires = expires

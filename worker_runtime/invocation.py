@@ -10,7 +10,7 @@ import asyncio
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from broker import failures
 from broker.codec import decode, encode, encode_plain
@@ -39,6 +39,11 @@ from worker_runtime.delivery import Source, Work
 
 if TYPE_CHECKING:
     from client.session.live import LiveSession
+
+
+_ARRAY: Final[Any] = list
+_MAP: Final[Any] = dict
+# Of any type to the type checker: see `broker.envelope`.
 
 
 class Invocation:
@@ -136,12 +141,11 @@ def read_arguments(method: Method, step: Step, source: Source) -> tuple[Sequence
     if step.kind == GET:
         return (), {}
     body: Any = decode(step.body, limit=source.limit, references=source.serving.caller.bindings)
-    if type(body) is not list or len(cast("list[Any]", body)) != 2:
-        raise ProtocolError("The arguments of the call have the wrong shape.", executed="no")
-    args, kwargs = cast("list[Any]", body)
-    if type(args) is not list or type(kwargs) is not dict:
-        raise ProtocolError("The arguments of the call have the wrong shape.", executed="no")
-    return checked(method, cast("list[Any]", args), cast("dict[str, Any]", kwargs))
+    if type(body) is _ARRAY and len(body) == 2:
+        args, kwargs = body
+        if type(args) is _ARRAY and type(kwargs) is _MAP:
+            return checked(method, args, kwargs)
+    raise ProtocolError("The arguments of the call have the wrong shape.", executed="no")
 
 
 def checked(method: Method, args: list[Any], kwargs: dict[str, Any]) -> tuple[Sequence[Any], Mapping[str, Any]]:
@@ -162,8 +166,8 @@ async def run(invocation: Invocation, threads: Executor) -> Outcome:
     call, source = invocation.work.call, invocation.work.delivery.source
     current.set(invocation)
     enclosing_deadline.set(invocation.expires)
-    step, *further = call.program
-    if further or (call.options and "live" in call.options):
+    step = call.program[0]
+    if len(call.program) > 1 or (call.options and "live" in call.options):
         from worker_runtime.live import run_program
 
         return await run_program(invocation, threads)

@@ -6,15 +6,13 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import anyio
-
 from broker.codec import encode_plain
 from broker.envelope import GET, RESULTS, Outcome, Step
 from broker.errors import CallTimeout, RpcError
 from broker.references import NotYet
 from broker.session import Returned
 from client.call import Call, check_path, extended, parts
-from client.deadline import earliest, enclosing_deadline
+from client.deadline import earliest, enclosing_deadline, scope_deadline
 from client.program import Program
 from client.session.later import when_ready
 from client.session.outcomes import read_together
@@ -48,7 +46,7 @@ class Asking:
         if joined is not None:
             return joined
         loop = asyncio.get_running_loop()
-        now, scope = loop.time(), anyio.current_effective_deadline()
+        now, scope = loop.time(), scope_deadline()
         deadline = earliest(now, target.options.timeout, scope, enclosing_deadline.get())
         service = self._session.service
         name = ".".join((service, *path)) if path else f"a function of {service}"

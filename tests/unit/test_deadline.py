@@ -29,3 +29,8 @@ def test_a_moment_of_this_process_comes_back_from_redis_clock(monotonic, seconds
 
     assert abs(clock.monotonic(clock.at(monotonic)) - monotonic) < 0.01
     assert clock.at(10.1) in range(int(seconds * 1000 + microseconds / 1000) - 1, seconds * 1000 + 1002)
+
+
+async def test_deadline_of_a_cancel_scope_counts():
+    with anyio.move_on_after(5) as scope:
+        assert scope_deadline() == scope.deadline
