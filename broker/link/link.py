@@ -45,6 +45,7 @@ class Link:
         self.on_push: Callable[[Any], None] | None = None
         self.scripts: set[str] = set()
         """Digests of the scripts that this connection has sent the text of."""
+        self._loop = asyncio.get_running_loop()
         self._resend = resend
         self._silence = silence
         self._wire: Wire | None = None
@@ -75,17 +76,16 @@ class Link:
             AuthenticationFailed: Redis does not take the user or the password.
             BrokerUnavailable: nothing answered in time; the message says where and why.
         """
-        loop = asyncio.get_running_loop()
-        give_up = loop.time() + timeout
+        give_up = self._loop.time() + timeout
         delay = FASTEST_RETRY
         while True:
             try:
-                await self._connect(min(CONNECT_TIMEOUT, give_up - loop.time()))
+                await self._connect(min(CONNECT_TIMEOUT, give_up - self._loop.time()))
                 return
             except AuthenticationFailed:
                 raise
             except BrokerUnavailable:
-                if self._closed or loop.time() + delay > give_up:
+                if self._closed or self._loop.time() + delay > give_up:
                     raise
             await asyncio.sleep(delay)
             delay = min(delay * 2, SLOWEST_RETRY)
@@ -105,13 +105,13 @@ class Link:
             LinkLost: the connection broke and the link does not resend.
             BrokerUnavailable: the link was closed.
         """
-        command = Waiting(pack_command(arguments), asyncio.get_running_loop().create_future())
+        command = Waiting(pack_command(arguments), self._loop.create_future())
         self.queue(command)
         return command.future
 
     def read(self, take: Callable[[Any], Any], *arguments: Argument) -> asyncio.Future[Any]:
         """As `send`, but *take* gets the reply as it comes; the future gets what it returns or raises."""
-        command = Reading(pack_command(arguments), asyncio.get_running_loop().create_future(), take)
+        command = Reading(pack_command(arguments), self._loop.create_future(), take)
         self.queue(command)
         return command.future
 
@@ -123,18 +123,18 @@ class Link:
         self._queued.append(command)
         if not self._flushing and self._open.is_set():
             self._flushing = True
-            asyncio.get_running_loop().call_soon(self._flush)
+            self._loop.call_soon(self._flush)
 
     def at_tick_end(self, add: Callable[[], None]) -> None:
         """Call *add* at the end of this tick: what it sends leaves in the same write as everything else of the tick."""
         self._last_words.append(add)
         if not self._flushing:
             self._flushing = True
-            asyncio.get_running_loop().call_soon(self._flush)
+            self._loop.call_soon(self._flush)
 
     def send_now(self, *arguments: Argument) -> asyncio.Future[Any]:
         """Send one command at once, before those that queue up; for hooks in `on_open`."""
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Any] = self._loop.create_future()
         if self._wire is None:
             future.set_exception(self._gone("not connected"))
         else:
@@ -176,7 +176,7 @@ class Link:
         commands, self._queued = self._queued, []
         if not self._wire.waiting:
             # The silence before the first command of a batch is nobody's fault.
-            self._wire.heard = asyncio.get_running_loop().time()
+            self._wire.heard = self._loop.time()
         self._wire.write(commands)
 
     async def _connect(self, limit: float = CONNECT_TIMEOUT) -> None:
@@ -188,7 +188,7 @@ class Link:
                 await self._greet(wire)
                 self._wire = wire
                 self.scripts.clear()
-                self.outage = asyncio.get_running_loop().time() - self._lost_at if self._lost_at else 0.0
+                self.outage = self._loop.time() - self._lost_at if self._lost_at else 0.0
                 for hook in self.on_open:
                     await hook()
             if self._closed or not wire.alive:
@@ -216,7 +216,7 @@ class Link:
         return "it does not answer"
 
     async def _establish(self) -> Wire:
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         address = self.address
         wires: list[Wire] = []
 
@@ -248,7 +248,7 @@ class Link:
         greetings.append(("CLIENT", "SETNAME", self.name))
         if address.database:
             greetings.append(("SELECT", address.database))
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         commands = [Waiting(pack_command(greeting), loop.create_future()) for greeting in greetings]
         wire.write(commands)
         replies = await asyncio.gather(*[command.future for command in commands], return_exceptions=True)
@@ -280,7 +280,7 @@ class Link:
         self._open.clear()
         self._wire = None
         if self._lost_at is None:
-            self._lost_at = asyncio.get_running_loop().time()
+            self._lost_at = self._loop.time()
         self._count_setbacks(wire)
         if not self._setbacks:
             _log.warning("the connection to Redis at %s broke: %s", self.address.shown, wire.why or error or "closed")
@@ -289,7 +289,7 @@ class Link:
         else:
             self._fail(unanswered + self._queued, wire.why)
             self._queued = []
-        self._repairing = asyncio.get_running_loop().create_task(self._repair())
+        self._repairing = self._loop.create_task(self._repair())
 
     async def _repair(self) -> None:
         attempt = self._setbacks
@@ -318,7 +318,7 @@ class Link:
         if self._watch is not None:
             self._watch.cancel()
         if not self._closed and self._silence is not None:
-            loop = asyncio.get_running_loop()
+            loop = self._loop
             wire = self._wire
             if wire is not None and wire.waiting and loop.time() - wire.heard > self._silence:
                 wire.close()

@@ -74,7 +74,8 @@ class Wire(asyncio.Protocol):
     def __init__(self, lost: Callable[[Exception | None], None]) -> None:
         self.waiting: deque[Waiting] = deque()
         self.on_push: Callable[[Any], None] | None = None
-        self.made = self.heard = asyncio.get_running_loop().time()
+        self._time = asyncio.get_running_loop().time
+        self.made = self.heard = self._time()
         self.why: str | None = None
         self._lost = lost
         self._reader = hiredis.Reader()
@@ -98,7 +99,7 @@ class Wire(asyncio.Protocol):
     @property
     def age(self) -> float:
         """Seconds since it was made."""
-        return asyncio.get_running_loop().time() - self.made
+        return self._time() - self.made
 
     def write(self, commands: list[Waiting]) -> None:
         """Put *commands* on the wire in one write."""
@@ -113,7 +114,7 @@ class Wire(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Resolve the futures of the replies in *data*; called by the event loop."""
-        self.heard = asyncio.get_running_loop().time()
+        self.heard = self._time()
         reader = self._reader
         reader.feed(data)
         waiting = self.waiting

@@ -2,10 +2,11 @@
 
 import math
 
+import anyio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.deadline import DEFAULT_TIMEOUT, RedisClock, earliest
+from client.deadline import DEFAULT_TIMEOUT, RedisClock, earliest, scope_deadline
 
 moments = st.floats(0, 1e7)
 limits = st.floats(0, 1e7) | st.just(math.inf)
