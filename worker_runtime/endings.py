@@ -124,6 +124,10 @@ class Endings:
                 [GROUP, self._consumer, delivery.entry_id, delivery.delivery_count, int(begun)],
             ).add_done_callback(lambda done: done.cancelled() or done.exception())
 
+    def send(self) -> None:
+        """Send the answers of this tick now instead of at its end."""
+        self._link.flush()
+
     async def settled(self) -> None:
         """Wait until Redis has confirmed every answer so far. Safe to cancel."""
         await self._settler.settled()

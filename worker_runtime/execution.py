@@ -214,6 +214,9 @@ class Execution:
             del self._calls[call.caller, call.sequence]
         if invocation.leave is not None:
             invocation.leave()
+        if not self._claims.running:
+            # No other call of this tick is to be waited for.
+            self._endings.send()
 
     def _read_props(self, invocation: Invocation) -> bool:
         """Whether the props of the call could be read; if not, it was refused."""

@@ -123,14 +123,29 @@ class Link:
         self._queued.append(command)
         if not self._flushing and self._open.is_set():
             self._flushing = True
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
 
     def at_tick_end(self, add: Callable[[], None]) -> None:
         """Call *add* at the end of this tick: what it sends leaves in the same write as everything else of the tick."""
         self._last_words.append(add)
         if not self._flushing:
             self._flushing = True
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Send what has queued up in this tick now; nothing happens where the link is being repaired."""
+        while self._last_words:
+            last_words, self._last_words = self._last_words, []
+            for add in last_words:
+                add()
+        self._flushing = False
+        if self._wire is None or not self._queued or not self._open.is_set():
+            return
+        commands, self._queued = self._queued, []
+        if not self._wire.waiting:
+            # The silence before the first command of a batch is nobody's fault.
+            self._wire.heard = self._loop.time()
+        self._wire.write(commands)
 
     def send_now(self, *arguments: Argument) -> asyncio.Future[Any]:
         """Send one command at once, before those that queue up; for hooks in `on_open`."""
@@ -145,7 +160,7 @@ class Link:
         """Close for good: what was sent in this tick still leaves, what waits fails."""
         self._closed = True
         if self._open.is_set():
-            self._flush()
+            self.flush()
         self._open.clear()
         if self._repairing is not None:
             self._repairing.cancel()
@@ -164,20 +179,6 @@ class Link:
         """Drop the connection, as a network would; the link repairs itself."""
         if self._wire is not None:
             self._wire.close()
-
-    def _flush(self) -> None:
-        while self._last_words:
-            last_words, self._last_words = self._last_words, []
-            for add in last_words:
-                add()
-        self._flushing = False
-        if self._wire is None or not self._queued or not self._open.is_set():
-            return
-        commands, self._queued = self._queued, []
-        if not self._wire.waiting:
-            # The silence before the first command of a batch is nobody's fault.
-            self._wire.heard = self._loop.time()
-        self._wire.write(commands)
 
     async def _connect(self, limit: float = CONNECT_TIMEOUT) -> None:
         wire: Wire | None = None
@@ -203,7 +204,7 @@ class Link:
             raise
         self._open.set()
         self._lost_at = None
-        self._flush()
+        self.flush()
         self._listen_for_silence()
 
     def _silence_of(self, wire: Wire | None) -> str:
