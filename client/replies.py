@@ -126,8 +126,9 @@ class ReplyReader:
         if self._reader_id is None or not self._reader.connected:
             await self._reader.wait_open()
         reading = self._reader.read(
-            self._take, "XREAD", "COUNT", _MOST, "BLOCK", BLOCK_MS, "STREAMS", *self._positions, *self._positions.values()
-        )
+            self._take, "XREAD", "COUNT", _MOST, "BLOCK", BLOCK_MS,
+            "STREAMS", *self._positions, *self._positions.values(),
+        )  # fmt: skip
         self._blocked = True
         try:
             return await reading

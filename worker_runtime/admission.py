@@ -50,16 +50,16 @@ class Admission:
     def admit(self, work: Work, now: float) -> None:
         """Begin *work*, which came *now*, answer it, or find out first what that takes. Never blocks."""
         delivery, call = work.delivery, work.call
-        if delivery.delivery_count == 1 and (not call.options or not _UNUSUAL & call.options.keys()):
-            if work.oneway or self._callers.known(work.channel, now):
-                try:
-                    method = find_method(delivery.source, call.program[0])
-                except (RpcError, ConfigurationError):
-                    # Another worker may know it.
-                    pass
-                else:
-                    self._begin(work, method, now)
-                    return
+        usual = delivery.delivery_count == 1 and (not call.options or not _UNUSUAL & call.options.keys())
+        if usual and (work.oneway or self._callers.known(work.channel, now)):
+            try:
+                method = find_method(delivery.source, call.program[0])
+            except (RpcError, ConfigurationError):
+                # Another worker may know it.
+                pass
+            else:
+                self._begin(work, method, now)
+                return
         self._park(work)
 
     def admit_suspect(self, work: Work, leave: Callable[[], None]) -> None:

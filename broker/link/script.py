@@ -32,7 +32,8 @@ class Script:
             link.scripts.add(self.digest)
             return self.run_whole(link, keys, arguments)
         packed = pack_command(("EVALSHA", self.digest, len(keys), *keys, *arguments))
-        command = _Known(packed, asyncio.get_running_loop().create_future(), partial(self._whole, keys, arguments), link)
+        future = asyncio.get_running_loop().create_future()
+        command = _Known(packed, future, partial(self._whole, keys, arguments), link)
         link.queue(command)
         return command.future
 

@@ -17,15 +17,19 @@ local at = 4
 while at <= #ARGV and tonumber(ARGV[at]) <= last do at = at + 2 end
 if at > #ARGV then return {0, last} end
 local call, stream = redis.call, KEYS[1]
-if call('EXISTS', stream) == 0 then return {1, last} end
 local cap = call('HGET', KEYS[3], 'backlog:' .. ARGV[1])
-if not cap and call('EXISTS', KEYS[3]) == 1 then return {3, last} end
+if not cap then
+  if call('EXISTS', stream) == 0 then return {1, last} end
+  if call('EXISTS', KEYS[3]) == 1 then return {3, last} end
+end
 local room = #ARGV
 if cap then room = tonumber(cap) - call('XLEN', stream) end
 if room <= 0 then return {2, last} end
 local all = at + 2 * room > #ARGV
 local till = all and #ARGV or at + 2 * room - 1
-for value = at + 1, till, 2 do call('XADD', stream, '*', 'm', ARGV[value]) end
+for value = at + 1, till, 2 do
+  if not call('XADD', stream, 'NOMKSTREAM', '*', 'm', ARGV[value]) then return {1, last} end
+end
 local taken = tonumber(ARGV[till - 1])
 call('SET', KEYS[2], taken, 'PX', ARGV[2])
 return {all and 0 or 2, taken}

@@ -18,31 +18,31 @@ pytestmark = [
 
 BOUNDS = {
     # One at a time, nothing is shared with other calls: the whole way of a call.
-    ("1", "client_functions"): 220,
-    ("1", "worker_functions"): 236,
-    # Five that the two ends send (enqueue, XREADGROUP, settle, XREAD, XTRIM), ten that the scripts run.
-    ("1", "redis_commands"): 15.5,
+    ("1", "client_functions"): 176,
+    ("1", "worker_functions"): 210,
+    # Four that the two ends send (enqueue, XREADGROUP, settle, XREAD), nine by the scripts; now and then an XTRIM.
+    ("1", "redis_commands"): 13.5,
     # The names of four keys and the arguments of two scripts; the entry itself is a tenth of it.
-    ("1", "redis_bytes_in"): 1060,
-    ("1", "redis_bytes_out"): 316,
-    # The client's enqueue and its XREAD with XTRIM, the worker's settle and its XREADGROUP.
+    ("1", "redis_bytes_in"): 960,
+    ("1", "redis_bytes_out"): 313,
+    # The client's enqueue and its XREAD, the worker's settle and its XREADGROUP.
     ("1", "redis_reads"): 4.5,
-    ("1", "redis_writes"): 5.5,
+    ("1", "redis_writes"): 4.5,
     # 64 calls that are made in one tick share the scripts, the reads and the writes. What is left is each call's own.
-    ("64", "client_functions"): 92,
-    ("64", "worker_functions"): 124,
+    ("64", "client_functions"): 80,
+    ("64", "worker_functions"): 114,
     # The XADD of the call, and a share of all others.
-    ("64", "redis_commands"): 1.44,
-    ("64", "redis_bytes_in"): 143,
-    ("64", "redis_bytes_out"): 135,
-    ("64", "redis_reads"): 0.12,
-    ("64", "redis_writes"): 0.15,
+    ("64", "redis_commands"): 1.34,
+    ("64", "redis_bytes_in"): 137,
+    ("64", "redis_bytes_out"): 134,
+    ("64", "redis_reads"): 0.08,
+    ("64", "redis_writes"): 0.08,
     # Anything kept for each call would be at least one block; timers and heartbeats of the moment are a part of one.
     ("64", "client_blocks_kept"): 0.5,
     ("64", "worker_blocks_kept"): 0.5,
-    ("64", "client_peak_bytes"): 1130,
+    ("64", "client_peak_bytes"): 1120,
     # A task with its context, the entrypoint and its ctx, for each call that runs.
-    ("64", "worker_peak_bytes"): 5500,
+    ("64", "worker_peak_bytes"): 2900,
 }
 
 
