@@ -180,3 +180,18 @@ async def test_a_stream_of_streams_and_functions_in_chunks(shop):
         seen.append((await item["double"](4), [value async for value in item["stream"]]))
         item["double"].dispose()
     assert seen == [(8, [0]), (8, [1]), (8, [2])]
+
+
+async def test_a_target_with_a_dup_of_its_own_is_asked_for_what_is_sent(shop):
+    class Original(RpcTarget):
+        def dup(self):
+            return Copy()
+
+        async def add(self, amount):
+            return amount
+
+    class Copy(RpcTarget):
+        async def add(self, amount):
+            return amount + 1000
+
+    assert await shop.call_through(Original(), 1) == 1001

@@ -39,7 +39,7 @@ from worker_runtime.settling import Settler
         ("worker", Settler.settle, "ack"),
         ("worker", Wire.write, "write"),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__qualname__", value),
 )
 def test_function_belongs_to_its_stage(end, function, stage):
     label = label_of(function.__code__)
