@@ -35,7 +35,7 @@ STAGES: Final[Mapping[str, Mapping[str, str]]] = {
 """The stages at each end in the order that a call goes through them."""
 
 _DECODING: Final = r"decode|unpack|_not_plain|_read|revive|from_wire"
-_LINK: Final = ((r"broker/link/wire\.py:.*(data_received|_resolve|_is_push)", "read"), (r"broker/link/", "write"))
+_LINK: Final = ((r"broker/link/wire\.py:.*(data_received|resolve|refuse|_is_push)", "read"), (r"broker/link/", "write"))
 _PATTERNS: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
     "client": (
         (r"bench/", GENERATOR),
