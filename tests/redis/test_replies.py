@@ -71,6 +71,19 @@ async def test_large_replies_are_trimmed_at_once(links, replies):
     assert await links[0].send("XLEN", CHANNEL) == 1
 
 
+async def test_what_was_read_is_trimmed_at_the_next_renewal(links, monkeypatch):
+    monkeypatch.setattr("client.replies.RENEW_SECONDS", 0.02)
+    commands, reading = links
+    reader = ReplyReader(commands, reading, lambda _channel, _entry: None, lambda: None)
+    reader.listen(CHANNEL)
+    await reply(commands, "only")
+
+    async with asyncio.timeout(10):
+        while await commands.send("XLEN", CHANNEL):
+            pass
+    await reader.close()
+
+
 async def test_channel_that_redis_lost_while_a_read_waits_for_it_is_read_on(links, replies):
     reader, queue = replies
     await reply(links[0], "before")
