@@ -174,13 +174,16 @@ def extended(
 
 
 def check_path(path: tuple[str, ...]) -> None:
-    """Check the last name of *path*.
+    """Check the names of *path*.
 
     Raises:
-        MethodNotFound: it cannot be one.
+        MethodNotFound: one cannot be a name.
     """
-    if path and (not path[-1].isidentifier() or len(path[-1]) > LONGEST_NAME):
+    if path and not path[-1].isidentifier():
         raise MethodNotFound(f"{path[-1]!a:.80} cannot be the name of a method.")
+    for name in path:
+        if len(name) > LONGEST_NAME or not (name.isascii() or name.isprintable()):
+            raise MethodNotFound(f"{name!a:.80} cannot be the name of a member.")
 
 
 def parts(call: Call) -> tuple[Owner, Any, asyncio.Future[Any], int]:

@@ -53,6 +53,7 @@ class Caller:
         self.bindings: Final[References] = _bindings(self)
         """The references of values that belong to no session."""
         self.loop: Final = asyncio.get_running_loop()
+        """The only event loop that its stubs work on."""
         self._numbers = count(1)
         self._open: dict[int, OpenCall] = {}
         self._expiry: Expiry[OpenCall] = Expiry(self._expire)
@@ -162,6 +163,18 @@ class Caller:
         self._inboxes[inbox] = service
         self._replies.listen(inbox)
 
+    def check_loop(self) -> None:
+        """Check that this is the event loop of this caller.
+
+        Raises:
+            RuntimeError: it is another one, on which nothing of this caller would ever come to an end.
+        """
+        if asyncio.get_running_loop() is not self.loop:
+            raise RuntimeError(
+                "This stub belongs to another event loop. Use it on the loop on which connect() was entered, "
+                "or connect once on each."
+            )
+
     def next_number(self) -> int:
         """A number that nothing else of this process has."""
         return next(self._numbers)
@@ -200,9 +213,10 @@ class Caller:
 
         sending = Sending(self, call.producer.service, call.session, record=call)
         body = sending.encode_arguments(args, kwargs, self.limit)
+        assert call.program is not None
+        sending.leave_with(call.program, body, self.limit)
         if call.session is None and sending.session is not None:
             self.sessions.begin(call, sending.session)
-        sending.left()
         return body
 
     def host_of(self, promised: Sequence[Call], target: Target) -> Call | None:
@@ -274,11 +288,16 @@ class Caller:
         call = self._open.get(reply.sequence)
         if call is None:
             # The second reply of a call that ran twice, or that of one that was given up.
-            self._decline(channel, reply)
+            if reply.kind > SESSION:
+                self.sessions.decline(self._services[channel], reply)
             return
         self._forget(call)
         if reply.kind > SESSION or call.program is not None or call.session is not None:
-            self.sessions.answered(call, reply)
+            try:
+                self.sessions.answered(call, reply)
+            except ProtocolError as error:
+                # It has been told nothing yet, and nothing else would come.
+                call.fail(error)
             return
         outcome = read_outcome(reply, self.limit, self.bindings)
         if call.future.done():
@@ -287,11 +306,6 @@ class Caller:
             call.future.set_result(outcome.value)
         else:
             call.future.set_exception(outcome.error)
-
-    def _decline(self, channel: str, reply: Reply) -> None:
-        """Let go what a reply refers to that nobody waits for."""
-        if reply.kind > SESSION:
-            self.sessions.decline(self._services[channel], reply)
 
     def _fail(self, call: OpenCall, error: RpcError) -> None:
         """End *call* with an error of ours; only the first outcome counts."""

@@ -7,7 +7,7 @@ import weakref
 from typing import Any, Final
 
 from broker.envelope import Step
-from broker.errors import PayloadTooLarge, RpcError
+from broker.errors import PayloadTooLarge, ProtocolError, RpcError
 
 MOST_STEPS: Final = 64
 """Steps of one program at most; what would be more waits for its result."""
@@ -36,12 +36,20 @@ class Program:
         Raises:
             PayloadTooLarge: the program would be larger than *limit* bytes.
         """
+        self.check_room(step.body, limit)
         self._size += len(step.body)
-        if self._size > limit - 1024:
-            raise PayloadTooLarge(f"The chain of calls takes more than the {limit} bytes of a message.")
         self.steps.append(step)
         self.futures.append(future)
         self._handles.append(weakref.ref(handle))
+
+    def check_room(self, body: bytes, limit: int) -> None:
+        """Check that a step with that *body* can be added.
+
+        Raises:
+            PayloadTooLarge: the program would be larger than *limit* bytes.
+        """
+        if self._size + len(body) > limit - 1024:
+            raise PayloadTooLarge(f"The chain of calls takes more than the {limit} bytes of a message.")
 
     def seal(self) -> list[int]:
         """The steps whose outcomes are wanted; it grows no further."""
@@ -65,6 +73,12 @@ class Program:
         for future in self.futures:
             if not future.done():
                 future.set_exception(error)
+
+    def end(self) -> None:
+        """Let no step wait that the other side said nothing of."""
+        for future in self.futures:
+            if not future.done():
+                future.set_exception(ProtocolError("The reply says nothing of this step.", executed="yes"))
 
     @property
     def done(self) -> bool:

@@ -127,10 +127,13 @@ def start(stub: Stub, kind: int, path: tuple[str, ...], args: tuple[Any, ...], k
 
     Raises:
         StubDisposed: the stub was given up.
+        RuntimeError: it belongs to another event loop.
     """
     target: Target = live_target(stub)
     caller = target.caller
     loop = asyncio.get_running_loop()
+    if loop is not caller.loop:
+        caller.check_loop()
     deadline = earliest(loop.time(), target.options.timeout, scope_deadline(), enclosing_deadline.get())
     producer = caller.producer(target.service, target.entrypoint)
     try:
@@ -299,6 +302,7 @@ async def submit(member: Any, *args: Any, keep_result: float | None = None, **kw
         raise TypeError("submit() takes a method of a service: calls on objects and on promises are never kept.")
     target: Target = live_target(stub if keep_result is None else options(stub, keep_result=keep_result))
     caller = target.caller
+    caller.check_loop()
     body = encode_arguments(args, kwargs, caller.limit, caller.bindings)
     loop = asyncio.get_running_loop()
     # A one-way call outlives whoever makes it, so neither scope nor enclosing call bounds it.

@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 from typing import Any, cast
 
 from broker.envelope import RETURNED, Outcome, Step
-from broker.errors import RpcError
+from broker.errors import Overloaded, PayloadTooLarge, ProtocolError, RpcError
 from client.session.live import LiveSession
 from client.session.outcomes import together
 from client.session.programs import ProgramRun, Raised
@@ -49,9 +49,13 @@ async def run_program(invocation: Invocation, threads: Executor) -> Outcome:
         values = await run.run(want)
         if invocation.ctx.aborted is not None:
             raise invocation.ctx.aborted
-        rows = [(step, _outcome(invocation, values[step])) for step in want]
+        room = source.limit
+        rows: list[tuple[int, Outcome]] = []
+        for step in want:
+            rows.append((step, _outcome(invocation, values[step], room)))
+            room -= len(rows[-1][1].body)
     except BaseException as error:
-        return _whole(invocation, raised(invocation, error))
+        return _whole(invocation, _failed(invocation, error))
     finally:
         run.dispose()
     return _whole(invocation, rows[0][1]) if len(rows) == 1 else together(_inbox(invocation), rows)
@@ -59,7 +63,7 @@ async def run_program(invocation: Invocation, threads: Executor) -> Outcome:
 
 def returned(invocation: Invocation, value: Any) -> Outcome:
     """The outcome of a call that returned *value*, which is not plain."""
-    return _whole(invocation, _returned(invocation, value))
+    return _whole(invocation, _returned(invocation, value, invocation.work.delivery.source.limit))
 
 
 async def descend(
@@ -115,11 +119,21 @@ async def _close(invocation: Invocation, limit: float) -> None:
     await invocation.ctx.drain(0 if invocation.ctx.aborted else limit)
 
 
-def _outcome(invocation: Invocation, value: Any) -> Outcome:
-    return raised(invocation, value.error) if isinstance(value, Raised) else _returned(invocation, value)
+def _outcome(invocation: Invocation, value: Any, room: int) -> Outcome:
+    return _failed(invocation, value.error) if isinstance(value, Raised) else _returned(invocation, value, room)
 
 
-def _returned(invocation: Invocation, value: Any) -> Outcome:
+def _failed(invocation: Invocation, error: BaseException) -> Outcome:
+    if isinstance(error, _OURS) and not error.remote and invocation.ctx.aborted is None:
+        return refused(error)
+    return raised(invocation, error)
+
+
+_OURS = (Overloaded, PayloadTooLarge, ProtocolError)
+"""What is wrong with a program or with its references."""
+
+
+def _returned(invocation: Invocation, value: Any, room: int) -> Outcome:
     source = invocation.work.delivery.source
     sending = Sending(
         source.serving.caller, source.keys.service, invocation.session, transfer=True,
@@ -127,7 +141,7 @@ def _returned(invocation: Invocation, value: Any) -> Outcome:
     )  # fmt: skip
     sending.plain_only = _plain_only(invocation)
     try:
-        body = sending.encode(value, limit=source.limit - 128)
+        body = sending.encode(value, limit=max(0, room - 128))
     except RpcError as error:
         where = f"the result of {invocation.method.name}()"
         return refused(type(error)(f"{error.message} This is {where}.", executed="yes"))

@@ -137,7 +137,11 @@ class Link:
         while self._last_words:
             last_words, self._last_words = self._last_words, []
             for add in last_words:
-                add()
+                try:
+                    add()
+                except Exception:
+                    # What one of them fails at must not hold back what everybody else has sent.
+                    _log.exception("something was not sent")
         self._flushing = False
         if self._wire is None or not self._queued or not self._open.is_set():
             return

@@ -39,6 +39,8 @@ MOST_REFERENCES: Final = 10_000
 """References that one side of a session holds of the other at most."""
 MOST_CALLS: Final = 1_000
 """Calls of one side of a session without an outcome at most."""
+LONGEST_REASON: Final = 4096
+"""Bytes of the reason for which something ended."""
 LARGEST_BATCH: Final = 256 * 1024
 """Bytes of the bodies in one batch; what is more begins another."""
 
@@ -71,6 +73,7 @@ class Session:
         self._calls = count(1)
         self._sent = 0
         self._heard = 0
+        self._heard_call = 0
         self._handlers: Final[dict[int, Callable[..., Iterator[Event]]]] = {
             CALL: self._call, RETURN: self._return, CANCEL: self._cancel, RELEASE: self._release, CHUNK: self._chunk,
             END: self._end, CREDIT: self._credit, STOP: self._stop, ABORT: self._abort, BREAK: self._break,
@@ -175,12 +178,13 @@ class Session:
     def fire(self, signal: int, reason: str) -> None:
         """Give a signal, if the other side still holds it."""
         if self.exports.pop(signal, None) is not None:
-            self._outbox.append([ABORT, signal, reason])
+            self._outbox.append([ABORT, signal, _sendable(reason)])
 
     def break_off(self, reason: str) -> list[Any]:
         """End the session and tell the other side; the targets of all references that are gone with it."""
         if self.broken is not None:
             return []
+        reason = _sendable(reason)
         gone = self._drop(reason)
         self._outbox = [[BREAK, reason]]
         return gone
@@ -253,15 +257,16 @@ class Session:
     def _call(self, number: int, deadline: int, receiver: int, want: list[int], program: Any) -> Iterator[Event]:
         _need(number, int)
         _need(deadline, int)
-        if number in self.answering or len(self.answering) >= MOST_CALLS:
+        if number <= self._heard_call or len(self.answering) >= MOST_CALLS:
             raise ProtocolError("The other side uses the number of a call twice, or has too many under way.")
+        self._heard_call = number
         steps = read_program(program)
         self.answering.add(number)
         export = self.exports.get(receiver)
         if export is None or export.kind != OBJECT:
             yield Unanswerable(number)
         else:
-            yield Asked(number, deadline, export.target, [_need(step, int) for step in want], steps)
+            yield Asked(number, deadline, export.target, _wanted(want, len(steps)), steps)
 
     def _return(self, number: int, kind: int, body: bytes) -> Iterator[Event]:
         # One that was given up meanwhile is told as well: what its result refers to must be let go.
@@ -278,6 +283,8 @@ class Session:
             export = self.exports.pop(number, None)
             if export is not None and self.outflows.pop(number, None) is None:
                 yield Released(export.target)
+            elif export is not None:
+                yield Stopped(number, export.target)
 
     def _chunk(self, stream: int, index: int, body: bytes) -> Iterator[Event]:
         inflow = self.inflows.get(stream)
@@ -320,6 +327,19 @@ def _need(value: Any, kind: type[Any]) -> Any:
     if type(value) is not kind:
         raise ProtocolError("The other side sent a malformed message.")
     return value
+
+
+def _wanted(wire: Any, steps: int) -> list[int]:
+    """The steps whose outcomes are wanted, each once: without any, that of the last."""
+    wanted = {_need(step, int) for step in _need(wire, list)}
+    if any(not 0 <= step < steps for step in wanted):
+        raise ProtocolError("The other side wants the outcome of a step that is not there.")
+    return sorted(wanted) or [steps - 1]
+
+
+def _sendable(reason: str) -> str:
+    """*reason* as it can travel: it may be of an exception, which says what it likes."""
+    return reason[:LONGEST_REASON].encode("utf-8", "backslashreplace")[:LONGEST_REASON].decode("utf-8", "ignore")
 
 
 def _steps(message: Message) -> list[Step]:

@@ -75,19 +75,22 @@ class Answering:
         def receiving() -> Receiving:
             return Receiving(session.caller, session, promises=True)
 
-        want = asked.want or [len(asked.program) - 1]
         run = ProgramRun(asked.program, enter, receiving, exported.runner, session.limit)
         try:
-            values = await run.run(want)
-            rows = [(step, self._described(values[step])) for step in want if 0 <= step < len(values)]
+            values = await run.run(asked.want)
+            room = session.limit
+            rows: list[tuple[int, Outcome]] = []
+            for step in asked.want:
+                rows.append((step, self._described(values[step], room)))
+                room -= len(rows[-1][1].body)
         except Exception as error:
             return raised(error)
         finally:
             run.dispose()
         return rows[0][1] if len(rows) == 1 else together(None, rows)
 
-    def _described(self, value: Any) -> Outcome:
+    def _described(self, value: Any, room: int) -> Outcome:
         session = self._session
         if isinstance(value, Raised):
             return raised(value.error)
-        return returned(value, Sending(session.caller, session.service, session, transfer=True), session.limit)
+        return returned(value, Sending(session.caller, session.service, session, transfer=True), room)

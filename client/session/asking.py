@@ -71,6 +71,8 @@ class Asking:
 
     def grow(self, call: SessionCall, handle: object) -> Program | None:
         """The program of a call that has not left yet."""
+        if self._calls.get(call.number) is not call:  # given up, or failed with its session
+            return None
         return None if call.program is None or call.program.full else call.program
 
     def encode_step(self, call: SessionCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
@@ -82,7 +84,8 @@ class Asking:
         """
         sending = Sending(self._caller, self._session.service, self._session, record=call)
         body = self._encode(sending, args, kwargs)
-        sending.left()
+        assert call.program is not None
+        sending.leave_with(call.program, body, self.limit)
         return body
 
     def seal(self) -> None:
@@ -109,6 +112,8 @@ class Asking:
                 record.program.settle(step, value, error, alone=len(rows) == 1)
         if record is not None:
             self._forget(record)
+            if record.program is not None:
+                record.program.end()
 
     def expire(self, record: SessionCall) -> None:
         """End a call at its deadline."""

@@ -29,7 +29,12 @@ class StreamChannel:
 
     def send(self, number: int, messages: list[Any]) -> None:
         """Send one batch; sent again if the connection breaks, and while the stream is missing. Never blocks."""
-        self._append(self._packed(number, messages))
+        value = self._packed(number, messages)
+        if self._missing:
+            # Not before those that come before it.
+            self._missing.append(value)
+        else:
+            self._append(value)
 
     def _packed(self, number: int, messages: list[Any]) -> bytes:
         raise NotImplementedError
@@ -72,6 +77,7 @@ class InboxChannel(StreamChannel):
     def __init__(self, session: LiveSession, sequence: int, inbox: str) -> None:
         keys = session.caller.keys(session.service)
         super().__init__(session, keys.inbox(inbox))
+        self.inbox: Final = inbox
         self.alive: Final = keys.alive(inbox)
         """What the worker is subscribed to while it lives."""
         self._sequence = sequence

@@ -6,6 +6,7 @@ import weakref
 from typing import TYPE_CHECKING
 
 from broker.codec import decode
+from broker.errors import ProtocolError
 from broker.session import Chunk, Finished, Fired
 from client.session.receiving import Receiving
 from client.session.signals import CONNECTION_LOST, AbortSignal
@@ -49,16 +50,11 @@ class Consuming:
             stream.arrive(value)
 
     def finished(self, event: Finished) -> None:
-        """The end of a stream.
-
-        Raises:
-            ProtocolError: the failure that it ended with cannot be read.
-        """
+        """The end of a stream."""
         stream = self._stream(event.stream)
         self._streams.pop(event.stream, None)
         if stream is not None:
-            wire = None if event.failure is None else decode(event.failure, limit=self._session.limit)
-            stream.end(None if wire is None else failure_in(wire))
+            stream.end(None if event.failure is None else self._failure(event.failure))
 
     def fired(self, event: Fired) -> None:
         """A signal was given."""
@@ -84,6 +80,12 @@ class Consuming:
                 stream.break_off(reason)
         for number in list(self._signals):
             self.fired(Fired(number, CONNECTION_LOST))
+
+    def _failure(self, body: bytes) -> Exception:
+        try:
+            return failure_in(decode(body, limit=self._session.limit))
+        except Exception as error:
+            return ProtocolError(f"The stream failed, and why cannot be read: {error!s:.200}", executed="yes")
 
     def _stop(self, number: int) -> None:
         self._streams.pop(number, None)

@@ -56,7 +56,9 @@ class Exported:
                 await dispose()
             else:
                 await in_thread(None, dispose, (), {})
-        except Exception:
+        except asyncio.CancelledError:
+            raise
+        except BaseException:  # asyncio lets some of them stop the loop
             _log.exception("dispose() of %s failed", type(self.target).__name__)
 
 

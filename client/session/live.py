@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from broker import session as events
@@ -149,9 +150,8 @@ class LiveSession:
 
     def soon(self, function: Callable[..., None], *arguments: Any) -> None:
         """Call *function* on the event loop, never at once. May be called from any thread, at any moment."""
-        loop = self.caller.loop
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(function, *arguments)
+        with suppress(RuntimeError):  # the loop was closed, and everything ended with it
+            self.caller.loop.call_soon_threadsafe(function, *arguments)
 
     def changed(self) -> None:
         """Send what is to be sent at the end of this tick, and see whether the session is over."""
@@ -164,12 +164,19 @@ class LiveSession:
     def _flush(self) -> None:
         self._flushing = False
         if self.channel is not None:
-            self.asking.seal()
-            for number, messages in self.machine.take():
-                self.channel.send(number, messages)
+            try:
+                self._send(self.channel)
+            except Exception as error:
+                _log.exception("a session with %s breaks", self.service)
+                self.break_off(f"A message could not be sent: {type(error).__name__}")
         if not self._over and (self.machine.broken is not None or (not self._held and self.machine.over)):
             self._over = True
             self.ended()
+
+    def _send(self, channel: Channel) -> None:
+        self.asking.seal()
+        for number, messages in self.machine.take():
+            channel.send(number, messages)
 
     def _unanswerable(self, event: events.Unanswerable) -> None:
         self.answer(event.number, refused(StubDisposed("RPC stub used after being disposed.")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from broker.codec import DEFAULT_LIMIT, HARD_LIMIT, decode, encode
@@ -53,7 +54,7 @@ class LocalTarget:
 
     def let_go(self) -> None:
         """Count one handle less. May be called from any thread."""
-        if not self._loop.is_closed():
+        with suppress(RuntimeError):  # the loop was closed, and everything ended with it
             self._loop.call_soon_threadsafe(self.exported.let_go)
 
     def on_broken(self, callback: Callable[[RpcError], object]) -> None:

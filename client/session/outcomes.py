@@ -33,7 +33,7 @@ _OURS = (
 def returned(value: Any, sending: Sending, limit: int) -> Outcome:
     """The outcome of a step that returned *value*."""
     try:
-        body = sending.encode(value, limit=limit - 128)
+        body = sending.encode(value, limit=max(0, limit - 128))
     except RpcError as error:
         return refused(error)
     sending.left()
@@ -48,7 +48,11 @@ def raised(error: BaseException) -> Outcome:
         error = error.error
     if isinstance(error, _OURS) and not error.remote:
         return refused(error)
-    return Outcome(RAISED, encode(failures.dump(error)))
+    try:
+        return Outcome(RAISED, encode(failures.dump(error)))
+    except BaseException:  # exceptions have code of their own, which may do anything
+        unknown = RuntimeError("It ended with something that cannot be described.")
+        return Outcome(RAISED, encode(failures.dump(unknown)))
 
 
 def refused(error: RpcError) -> Outcome:

@@ -12,7 +12,7 @@ from broker.methods.target import RpcTarget
 from client.object_stub import RpcStub
 from client.program import MOST_STEPS
 from client.session.exported import Exported
-from client.session.promises import Promised, fulfilled, promised_in
+from client.session.promises import Promised, check_places, fulfilled, promised_in
 from client.session.receivers import apply
 from client.session.receiving import Receiving
 from client.session.running import Runner
@@ -39,6 +39,9 @@ class ProgramRun:
         """Give up the stubs that came as arguments, now that what the steps gave is on its way."""
         for receiving in self._received:
             receiving.dispose()
+        # Exceptions that a step ended with lead here, and would lead back to themselves.
+        self._received = []
+        self._steps = []
 
     async def run(self, want: Sequence[int]) -> list[Any]:
         """Run all steps; the value of each, or the exception that it ended with.
@@ -60,6 +63,7 @@ class ProgramRun:
         except BaseException:
             for step in self._steps:
                 step.cancel()
+                step.add_done_callback(self._abandoned)
             raise
         for at, value in enumerate(values):
             if at not in want:
@@ -69,14 +73,22 @@ class ProgramRun:
     async def _caught(self, at: int) -> Any:
         try:
             return await self._run(at, self._program[at])
-        except Exception as error:
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # asyncio lets some of them stop the loop, and with it every other call
             return Raised(error)
+
+    def _abandoned(self, step: asyncio.Task[Any]) -> None:
+        if not step.cancelled() and step.exception() is None:
+            _give_up(step.result(), self._runner)
 
     async def _run(self, at: int, step: Step) -> Any:
         receiver = await self._value(step.receiver) if step.receiver else None
         receiving = self._receiving()
         self._received.append(receiving)
         args, kwargs = read_body(step, receiving, self._limit)
+        if receiving.promised:
+            check_places([args, kwargs], receiving.promised)
         if receiving.promised and step.kind != MAP:  # those of a recorded function are its own
             args, kwargs = await self._fulfilled([args, kwargs], at)
         if step.receiver == 0:

@@ -6,10 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, NoReturn, cast
 
 from broker.envelope import CALL
-from broker.errors import ProtocolError
+from broker.errors import PayloadTooLarge, ProtocolError
 
 MOST_RECORDED: Final = 64
 """Calls that the function of one `map` may make."""
+MOST_REPEATED: Final = 1 << 20
+"""Values and bytes of text by which arguments may be larger written out than they are."""
+_SMALL: Final = 64
+"""What is no larger counts every time it occurs."""
 
 _ONCE: Final = (
     "The function given to map() is run once, with a placeholder: it can only read members, call them and return."
@@ -98,14 +102,56 @@ def promised_in(value: Any) -> set[Promised]:
     return set[Promised]().union(*map(promised_in, parts)) if parts else set()
 
 
+def check_places(value: Any, promised: int) -> None:
+    """Check that all of the promises in *value* stand where they are found, and so are kept.
+
+    Raises:
+        ProtocolError: some stand in a set, in a key or in an exception.
+    """
+    if _count(value) != promised:
+        raise ProtocolError("A promise stands where none may.", executed="no")
+
+
+def _count(value: Any) -> int:
+    return 1 if type(value) is Promised else sum(map(_count, _parts(value)))
+
+
 def fulfilled(value: Any, kept: Mapping[Promised, Any]) -> Any:
-    """*value* with what *kept* has in place of each promise."""
+    """*value* with what *kept* has in place of each promise.
+
+    Raises:
+        PayloadTooLarge: written out it would be larger by `MOST_REPEATED` than it is.
+    """
+    whole = _with(value, kept)
+    known: dict[int, int] = {}
+    if kept and _written_out(whole, known) - known.get(0, 0) > MOST_REPEATED:
+        # Steps that each use the one before twice make a value double with every step, and here it is still small.
+        raise PayloadTooLarge("The steps of the program repeat one another's values too often.", executed="no")
+    return whole
+
+
+def _written_out(value: Any, known: dict[int, int]) -> int:
+    """The size of *value* with what it repeats counted every time, and in *known*, under 0, with it counted once."""
+    parts = _parts(value)
+    own = 1 + (len(value) if type(value) in (str, bytes) else 0)
+    if not parts and own <= _SMALL:
+        known[0] = known.get(0, 0) + own
+        return own
+    size = known.get(id(value))
+    if size is None:
+        known[0] = known.get(0, 0) + own
+        known[id(value)] = own  # should it contain itself
+        size = known[id(value)] = own + sum([_written_out(part, known) for part in parts])
+    return size
+
+
+def _with(value: Any, kept: Mapping[Promised, Any]) -> Any:
     if type(value) is Promised:
         return kept[value]
     if type(value) is dict:
-        return {key: fulfilled(item, kept) for key, item in cast("dict[Any, Any]", value).items()}
+        return {key: _with(item, kept) for key, item in cast("dict[Any, Any]", value).items()}
     if type(value) in (list, tuple):
-        return type(value)(fulfilled(item, kept) for item in cast("list[Any]", value))
+        return type(value)(_with(item, kept) for item in cast("list[Any]", value))
     return value
 
 

@@ -6,23 +6,28 @@ whatever stands behind it. Nothing else has members.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from broker.envelope import CALL, GET, MAP
-from broker.errors import DataCloneError, ProtocolError, ReservedMethod
+from broker.errors import DataCloneError, PayloadTooLarge, ProtocolError, ReservedMethod
 from broker.methods.checking import Checking
 from broker.methods.target import RpcTarget
 from broker.methods.visibility import not_a_value, not_callable, not_found
 from broker.values import Unsupported, substitute
 from client.call import Call
-from client.member import Member
+from client.member import DEEPEST_PATH, Member
 from client.session.promises import MOST_RECORDED, Promised, fulfilled, promised_in
 from client.session.running import Runner, is_function
 from client.stub import Stub
 
 _MALFORMED: Final = "A recorded function is malformed."
+MOST_MADE: Final = 1 << 20
+"""Values that one recorded function makes, over all items."""
+_TURN: Final = 16
+"""Items after which others may run."""
 
 
 async def apply(
@@ -32,8 +37,11 @@ async def apply(
 
     Raises:
         MethodNotFound: there is nothing there, or nothing that can be called.
+        ProtocolError: the path is too long.
         Exception: what the method raised.
     """
+    if len(path) > DEEPEST_PATH:
+        raise ProtocolError(f"The path has more than {DEEPEST_PATH} names.", executed="no")
     for at, name in enumerate(path):
         value = await _arrived(value)
         if isinstance(value, Stub):
@@ -116,15 +124,31 @@ async def _map(value: Any, recorded: Sequence[Any], runner: Runner) -> Any:
     if type(value) not in (list, tuple):
         return await _replay(value, steps, template, runner)
     items = cast("Sequence[Any]", value)
-    return [await _replay(item, steps, template, runner) for item in items]
+    if len(items) * _size([steps, template]) > MOST_MADE:
+        raise PayloadTooLarge(f"A recorded function may make {MOST_MADE} values over all items.", executed="no")
+    made: list[Any] = []
+    for item in items:
+        made.append(await _replay(item, steps, template, runner))
+        if len(made) % _TURN == 0:
+            # Plain values let nobody else run by themselves.
+            await asyncio.sleep(0)
+    return made
+
+
+def _size(value: Any) -> int:
+    if type(value) is dict:
+        return 1 + sum(map(_size, cast("dict[Any, Any]", value).values()))
+    return 1 + sum(map(_size, cast("list[Any]", value))) if type(value) in (list, tuple) else 1
 
 
 async def _replay(item: Any, steps: Sequence[Any], template: Any, runner: Runner) -> Any:
     values: list[Any] = [item]
     for step in steps:
         match step:
-            case [int(receiver), int(kind), list(), list(), dict()] if 0 <= receiver < len(values):
+            case [int(receiver), 0 | 1 as kind, list(), list(), dict()] if 0 <= receiver < len(values):
                 path, *arguments = cast("list[Any]", step)[2:]
+                if any(type(name) is not str for name in path):
+                    raise ProtocolError(_MALFORMED, executed="no")
                 given, named = await _fulfilled(arguments, values, runner)
                 values.append(await apply(values[receiver], kind, path, given, named, runner))
             case _:

@@ -35,8 +35,8 @@ class Receiving:
         create: Callable[[], LiveSession] | None = None,
     ) -> None:
         self.stubs: list[RpcStub | RemoteStream] = []
-        self.promised = False
-        """Whether values of other steps stand in it."""
+        self.promised = 0
+        """How often values of other steps stand in it."""
         self._caller = caller
         self._session = session
         self._create = create
@@ -47,7 +47,13 @@ class Receiving:
 
         Raises: what `codec.decode` raises.
         """
-        return decode(data, limit=limit, references=self)
+        try:
+            return decode(data, limit=limit, references=self)
+        except BaseException:
+            # Whoever keeps the exception would keep them, too.
+            for stub in self.stubs:
+                stub.dispose()
+            raise
 
     def result(self, data: bytes, limit: int) -> Any:
         """The value in *data* as its caller gets it: a dict or list with stubs inside can be disposed as a whole.
@@ -74,7 +80,7 @@ class Receiving:
         if code == BINDING:
             return load_binding(self._caller, wire)
         if code == PROMISE and self._promises:
-            self.promised = True
+            self.promised += 1
             return read_promise(wire)
         if code == SIGNAL and wire[:1] == [0]:
             return load_given(wire)

@@ -30,13 +30,12 @@ class Reference:
 class RemoteTarget:
     """An object of the other side of *session*, and how calls on it are made."""
 
-    __slots__ = ("_loop", "_reference", "options", "session")
+    __slots__ = ("_reference", "options", "session")
 
     def __init__(self, session: LiveSession, reference: Reference, options: Options = _DEFAULTS) -> None:
         self.session = session
         self.options = options
         self._reference = reference
-        self._loop = asyncio.get_running_loop()
 
     @property
     def number(self) -> int:
@@ -44,7 +43,12 @@ class RemoteTarget:
         return self._reference.number
 
     def start(self, kind: int, path: tuple[str, ...], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
-        """Start one call. Errors of the arguments are its outcome."""
+        """Start one call. Errors of the arguments are its outcome.
+
+        Raises:
+            RuntimeError: the stub belongs to another event loop.
+        """
+        self.session.caller.check_loop()
         return self.session.asking.ask(self, kind, path, args, kwargs)
 
     __callyard_start__ = start
@@ -56,9 +60,8 @@ class RemoteTarget:
 
     def let_go(self) -> None:
         """Count one handle less; the last one releases the object. May be called from any thread, at any moment."""
-        if not self._loop.is_closed():
-            # Never at once: a handle may be collected in the middle of whatever else the session does.
-            self._loop.call_soon_threadsafe(self._let_go)
+        # Never at once: a handle may be collected in the middle of whatever else the session does.
+        self.session.soon(self._let_go)
 
     def on_broken(self, callback: Callable[[RpcError], object]) -> None:
         """Tell *callback* when the object is gone before its time; at once if it is."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from broker.codec import encode
-from broker.errors import DataCloneError
+from broker.errors import DataCloneError, PayloadTooLarge
 from broker.methods.target import RpcTarget
 from broker.references import EXPORT, OWN, PROMISE, SIGNAL, STREAM, NotYet
 from broker.session import OBJECT
@@ -28,6 +28,7 @@ from client.stub import Stub, live_target
 
 if TYPE_CHECKING:
     from client.caller import Caller
+    from client.program import Program
     from client.session.live import LiveSession
 
 
@@ -111,6 +112,19 @@ class Sending:
             for number in self._made:
                 self.session.retract(number)
         self._made.clear()
+
+    def leave_with(self, program: Program, body: bytes, limit: int) -> None:
+        """The value leaves as the *body* of a further step of *program*. If it cannot, nothing was exported.
+
+        Raises:
+            PayloadTooLarge: *program* would be larger than *limit* bytes.
+        """
+        try:
+            program.check_room(body, limit)
+        except PayloadTooLarge:
+            self.undo()
+            raise
+        self.left()
 
     def left(self) -> None:
         """The value is on its way: streams in it begin, and stubs given away with it are disposed."""

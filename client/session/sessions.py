@@ -58,7 +58,10 @@ class Sessions:
 
         Raises:
             Overloaded: there are too many.
+            ProtocolError: the call has one.
         """
+        if (caller, sequence) in self.served:
+            raise ProtocolError("The call has a session already.", executed="maybe")
         if len(self.served) >= MOST_SERVED:
             raise Overloaded(f"This worker keeps {MOST_SERVED} sessions open for its callers and takes no more.")
         session = LiveSession(self.caller, service, runner)
@@ -101,6 +104,10 @@ class Sessions:
                 call.program.settle(step, value, error, alone=len(rows) == 1)
             else:
                 settle(call.future, value, error)
+        if call.program is not None:
+            call.program.end()
+        elif not rows:
+            raise ProtocolError("The reply says nothing of the call.", executed="yes")
         if session is not None and inbox is None:
             # The worker never opened it: nobody there holds what was sent.
             session.break_off("The call has ended.")
@@ -118,10 +125,10 @@ class Sessions:
             case _:
                 raise ProtocolError("A batch of a session is malformed.")
         session = self.made.get(reply.sequence)
-        if session is not None:
+        if session is not None and _from(session, inbox):
             self._reach(session, reply.sequence, inbox)
             session.hear(number, messages)
-        elif call is not None:
+        elif session is None and call is not None:
             # It has overtaken the reply that opens the session, as it can when Redis lost the scripts.
             call.early = [*(call.early or ()), (number, messages)]
         elif _matters(messages):
@@ -130,7 +137,8 @@ class Sessions:
     def decline(self, service: str, reply: Reply) -> None:
         """Let go what a reply refers to that nobody waits for."""
         inbox = read_together(reply.body)[0]
-        if inbox is not None and reply.sequence not in self.made:
+        session = self.made.get(reply.sequence)
+        if inbox is not None and (session is None or not _from(session, inbox)):
             self.refuse(service, reply.sequence, inbox)
 
     def refuse(self, service: str, sequence: int, inbox: str) -> None:
@@ -205,6 +213,11 @@ class Sessions:
     def _drop(self, table: dict[Any, LiveSession], key: Any) -> None:
         table.pop(key, None)
         self._changed.set()
+
+
+def _from(session: LiveSession, inbox: str) -> bool:
+    """Whether what came from the worker with that *inbox* belongs to *session*: a call may have run at two workers."""
+    return not isinstance(session.channel, InboxChannel) or session.channel.inbox == inbox
 
 
 def _matters(messages: list[Any]) -> bool:

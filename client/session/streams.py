@@ -12,7 +12,8 @@ from broker import failures
 from broker.codec import encode
 from broker.errors import RpcError, StreamBroken
 from broker.http import BodyStream
-from client.threads import Steering, in_thread
+from client.session.outcomes import raised
+from client.threads import in_thread, start_in_thread
 
 if TYPE_CHECKING:
     from client.session.consuming import Consuming
@@ -124,6 +125,8 @@ class Production:
         """What is read, once nobody else reads it any more."""
         self._iterator: Any = None
         self._credited = asyncio.Event()
+        self._pulling: asyncio.Future[Any] | None = None
+        """The thread that a plain generator runs in, if it does."""
 
     def credit(self) -> None:
         """Go on: its reader has taken something."""
@@ -135,7 +138,9 @@ class Production:
         try:
             self._begin()
             await self._send_all()
-        except Exception as error:
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # asyncio lets some of them stop the loop, and with it all that runs there
             failure = _described(error)
         finally:
             await self._close()
@@ -166,11 +171,16 @@ class Production:
 
     async def _next(self) -> Any:
         if inspect.isgenerator(self._source):
-            return await in_thread(None, next, (self._source, _NOTHING), {})
+            self._pulling = start_in_thread(None, next, (self._source, _NOTHING), {})
+            return await asyncio.shield(self._pulling)
         return await anext(self._iterator, _NOTHING)
 
     async def _close(self) -> None:
         if inspect.isgenerator(self._source):
+            if self._pulling is not None:
+                # No generator can be closed while it runs, and no thread can be stopped.
+                await asyncio.wait([self._pulling])
+                _ = self._pulling.cancelled() or self._pulling.exception()
             await in_thread(None, self._source.close, (), {})
             return
         for part in (self._iterator, self._source):
@@ -185,12 +195,10 @@ def _pieces(item: Any) -> list[Any]:
     return [whole[at : at + LARGEST_PIECE] for at in range(0, len(whole), LARGEST_PIECE)]
 
 
-def _described(error: Exception) -> bytes:
-    if isinstance(error, Steering):
-        return encode(failures.dump(error.error))
+def _described(error: BaseException) -> bytes:
     if isinstance(error, RpcError) and not error.remote:
         return encode(["", *failures.dump_refusal(error)])
-    return encode(failures.dump(error))
+    return raised(error).body
 
 
 def failure_in(decoded: Any) -> Exception:

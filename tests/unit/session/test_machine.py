@@ -187,7 +187,7 @@ class Sessions(RuleBasedStateMachine):
 
     def _on_asked(self, end, event):
         assert isinstance(event.target, str)
-        assert list(event.want) == []
+        assert list(event.want) == [0]
         end.to_answer.add(event.number)
         self._adopt(end, unpack(event.program[0].body))
 

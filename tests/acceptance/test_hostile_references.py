@@ -1,0 +1,331 @@
+"""Peers that send what no caller or worker of ours would, objects that misbehave, connections that break. On a real
+server only.
+"""
+
+import asyncio
+import gc
+import secrets
+
+import msgpack
+import pytest
+import redis
+
+from broker.codec import pack, unpack
+from broker.envelope import CALL, GET, MAP, Call, Step, pack_call, unpack_reply
+from client import (
+    CallAbandoned,
+    CallCancelled,
+    MethodNotFound,
+    PayloadTooLarge,
+    ProtocolError,
+    RpcError,
+    RpcStub,
+    StubBroken,
+    on_broken,
+)
+from tests.acceptance.conftest import _place
+from tests.support.workers import service_folder, until
+
+pytestmark = pytest.mark.redis
+
+EXPORT, OWN, STREAM, PROMISE, SIGNAL = 16, 17, 18, 19, 20
+CALLED, RETURNED, CANCELLED, RELEASED, CHUNKED, ENDED, CREDITED, STOPPED, ABORTED, BROKEN = range(10)
+FAR = 4_000_000_000_000
+
+
+def ref(code, *elements):
+    """A reference, as it stands on the wire."""
+    return [msgpack.ExtType(code, b""), *elements]
+
+
+def body(*args, **kwargs):
+    return msgpack.packb([list(args), kwargs])
+
+
+@pytest.fixture(scope="module")
+def trap_place(redis_server, tmp_path_factory):
+    for place in _place(redis_server, tmp_path_factory.mktemp("traps"), served=False):
+        folder = service_folder(
+            place.folder, "trap", vars={"DIARY": str(place.diary.path)},
+            services=[{"binding": "SELF", "service": "trap"}],
+        )  # fmt: skip
+        place.worker = place.workers.serve(folder)
+        yield place
+
+
+@pytest.fixture
+async def trap(trap_place):
+    """The service, and at the end the proof that its one worker lives and that nothing is left anywhere."""
+    async with trap_place.connect() as services:
+        pid = await services.trap.pid()
+        yield services.trap
+        sessions = services._caller.sessions
+        await until(lambda: not sessions.made, "the sessions of the caller to end", 5)
+        assert await services.trap.pid() == pid
+        for _ in range(500):
+            if await services.trap.sessions() == 0:
+                break
+            await asyncio.sleep(0.01)
+        else:
+            raise AssertionError("the worker keeps sessions open")
+
+
+class Attacker:
+    """A caller that writes its messages by hand."""
+
+    def __init__(self, place, server):
+        self.id = "attacker" + secrets.token_hex(4)
+        self.place = place
+        self.server = server
+        self.channel = place.key("reply", self.id, service="trap")
+        server.xadd(self.channel, {"x": b""})
+        self.position = "$"
+        self.position = server.xinfo_stream(self.channel)["last-generated-id"]
+        self.sequence = 0
+        self.worker = None
+        self.number = 0
+        self.outcomes = {}
+        self.messages = []
+
+    def call(self, *program, **options):
+        """Make a call of these steps; its sequence number."""
+        self.sequence += 1
+        self.number = 0
+        entry = pack_call(Call(self.id, self.sequence, FAR, options, tuple(Step(*step) for step in program)))
+        self.server.xadd(self.place.key("calls", "Default", service="trap"), {"m": entry})
+        return self.sequence
+
+    async def outcome(self, sequence):
+        """The reply to a call."""
+        await self._come(lambda: sequence in self.outcomes)
+        return self.outcomes.pop(sequence)
+
+    async def heard(self, *kinds):
+        """The next message of one of these kinds in a session, or its break."""
+        await self._come(lambda: any(message[0] in (*kinds, BROKEN) for message in self.messages))
+        found = next(message for message in self.messages if message[0] in (*kinds, BROKEN))
+        self.messages.remove(found)
+        return found
+
+    async def introduced(self):
+        """Wait until the worker has said where it is."""
+        self.worker = None
+        await self._come(lambda: self.worker is not None)
+
+    async def _come(self, condition):
+        async with asyncio.timeout(10):
+            while not condition():
+                self._read()
+                await asyncio.sleep(0.002)
+
+    def _read(self):
+        for _, entries in self.server.xread({self.channel: self.position}) or ():
+            for self.position, fields in entries:
+                reply = unpack_reply(fields[b"m"])
+                if reply.kind == 3:
+                    self.worker, _, messages = unpack(reply.body)
+                    self.messages += messages
+                else:
+                    self.outcomes[reply.sequence] = reply
+                    self.worker = unpack(reply.body)[0] if reply.kind == 4 else self.worker
+
+    async def open(self):
+        """A session with an object of the trap: its number is 1."""
+        await self.outcome(self.call((0, CALL, ("trap",), body())))
+        assert self.worker is not None
+
+    def say(self, *messages, number=None):
+        """Send one batch into the session of the last call."""
+        if number is None:
+            self.number += 1
+            number = self.number
+        self.raw(pack([1, self.id, self.sequence, number, list(messages)]))
+
+    def raw(self, value):
+        self.server.xadd(self.place.key("inbox", self.worker, service="trap"), {"m": value}, nomkstream=True)
+
+    def leave(self):
+        self.say([BROKEN, "over"], number=0)
+
+
+@pytest.fixture
+def attacker(trap_place, server):
+    return Attacker(trap_place, server)
+
+
+# What callers say.
+
+DEEP = b"\x91" * 5000 + b"\x01"
+INBOX_GARBAGE = [
+    b"", b"\xc1", b"\x92\x01", DEEP, pack([]), pack([2, "x", 1, 1, []]), pack([1, 5, 1, 1, []]), pack([1, "x", "1", 1, []]),
+    pack([1, "x", 2**63, 2**63, [[0]]]), pack([1, "x", -1, -1, [[0, 1, 2, 3]]]), pack([1, "../:{}*\n", 1, 1, [[0]]]),
+    pack([1, "x" * 100_000, 1, 1, [[0]]]), pack([1, "nobody123", 1, 1, [None, 5, [], [[]]]]),
+]  # fmt: skip
+
+
+async def test_garbage_in_the_inbox_of_a_worker_disturbs_nobody(trap, attacker):
+    async with trap.trap() as stub:
+        await attacker.open()
+        for garbage in INBOX_GARBAGE:
+            attacker.raw(garbage)
+        attacker.server.xadd(attacker.place.key("inbox", attacker.worker, service="trap"), {"x": b"", "y": b"\xc1"})
+        assert await stub.ping() == "pong"
+        attacker.leave()
+
+
+MALFORMED = [
+    5, None, [], [[]], [{}], ["0"], [CALLED], [CALLED, 1], [CALLED, "1", FAR, 1, [], []], [CALLED, 1, FAR, 1, [], []],
+    [CALLED, 1, FAR, [1], [], [[0, 1, ["ping"], b""]]], [CALLED, 1, FAR, 1, 5, [[0, 1, ["ping"], b""]]],
+    [CALLED, 1, FAR, 1, ["x"], [[0, 1, ["ping"], b""]]], [CALLED, 1, 1.5, 1, [], [[0, 1, ["ping"], b""]]],
+    [RETURNED, {}], [RETURNED, 99, 4, b"\xc1"], [RETURNED, 99, 4, pack(["x", [[1]]])], [CANCELLED, []], [RELEASED, []],
+    [CHUNKED, []], [ENDED, {}, 1, 1], [CREDITED, []], [STOPPED, {}], [ABORTED, [], "x"], [BROKEN, 5], [BROKEN],
+]  # fmt: skip
+
+
+async def test_a_malformed_message_ends_its_own_session_and_no_other(trap, attacker):
+    async with trap.trap() as stub:
+        for message in MALFORMED:
+            await attacker.open()
+            attacker.say(message)
+            attacker.leave()
+        assert await stub.ping() == "pong"
+
+
+async def test_messages_about_what_is_not_there_mean_nothing(attacker, trap):
+    await attacker.open()
+    attacker.say(
+        [CANCELLED, 5], [CANCELLED, -1], [RELEASED, 5, -1, 2**63, 5], [CHUNKED, 9, 0, b""], [ENDED, 9, 0, None], [CREDITED, 9, 9],
+        [STOPPED, 1], [ABORTED, 1, "x"], [RETURNED, 9, 0, b"\xc0"], [RETURNED, 9, 77, b""], [99, 1], [-1],
+    )  # fmt: skip
+    attacker.say([CALLED, 1, FAR, 1, [], [[0, CALL, ["ping"], body()]]])
+    assert (await attacker.heard(RETURNED))[1:3] == [1, 0]
+    attacker.leave()
+
+
+async def test_a_call_answers_each_step_once_however_often_it_is_wanted(attacker, trap):
+    await attacker.open()
+    attacker.say([CALLED, 1, FAR, 1, [0] * 10_000, [[0, CALL, ["ping"], body()]]])
+    message = await attacker.heard(RETURNED)
+    assert len(message[3]) < 1000
+    attacker.leave()
+
+
+async def test_no_path_leads_to_what_is_hidden(attacker, trap):
+    await attacker.open()
+    number = 0
+    hidden = [
+        ["__class__"], ["__init__", "__globals__"], ["ping", "__globals__"], ["ping", "__self__"], ["diary"], ["ctx"], ["me", "diary"],
+        ["dispose"], ["dup"], ["constructor"], ["me"] * 100 + ["ping"], ["__callyard_methods__"], ["ping", "__func__"],
+    ]  # fmt: skip
+    for path in hidden:
+        for kind in (GET, CALL, 2, MAP, 99, -1):
+            number += 1
+            attacker.say([CALLED, number, FAR, 1, [], [[0, kind, path, body([], None)]]])
+            _, _, outcome, _ = await attacker.heard(RETURNED)
+            assert outcome in (1, 2), (path, kind)
+    attacker.leave()
+
+
+async def test_a_promise_can_only_mean_an_earlier_step(attacker, trap):
+    for promised in (0, 1, 2, -1, 2**40):
+        sequence = attacker.call((0, CALL, ("echo",), body(ref(PROMISE, promised, []))), (0, CALL, ("pid",), body()))
+        reply = await attacker.outcome(sequence)
+        assert (await asyncio.wait_for(trap.pid(), 5)) > 0, reply
+
+
+async def test_promises_cannot_stand_where_they_are_not_looked_for(attacker, trap):
+    for odd in ([ref(2, ref(PROMISE, 1, []))], [{"a": ref(11, "ValueError", "x", [ref(PROMISE, 1, [])], {}, [], None)}]):
+        sequence = attacker.call(
+            (0, CALL, ("pid",), body()), (0, CALL, ("take",), body(*odd))
+        )
+        reply = await attacker.outcome(sequence)
+        assert reply.kind == 2, reply
+
+
+async def test_thousands_of_steps_are_refused(attacker, trap):
+    sequence = attacker.call(*[(0, CALL, ("pid",), body())] * 5000)
+    assert (await attacker.outcome(sequence)).kind == 2
+    await attacker.open()
+    attacker.say([CALLED, 1, FAR, 1, [], [[0, CALL, ["ping"], body()]] * 5000])
+    assert (await attacker.heard(RETURNED))[2] == 2
+    attacker.leave()
+
+
+async def test_values_that_double_with_every_step_are_refused(attacker, trap):
+    doubling = [(n, MAP, (), body([], [ref(PROMISE, 0, []), ref(PROMISE, 0, [])])) for n in range(1, 40)]
+    sequence = attacker.call((0, CALL, ("numbers",), body(2)), *doubling)
+    reply = await attacker.outcome(sequence)
+    assert reply.kind == 2
+    again = [(0, CALL, ("echo",), body([ref(PROMISE, n, []), ref(PROMISE, n, [])])) for n in range(1, 40)]
+    sequence = attacker.call((0, CALL, ("numbers",), body(2)), *again)
+    reply = await attacker.outcome(sequence)
+    assert reply.kind == 2
+
+
+async def test_a_recorded_function_over_a_long_list_lets_others_run_and_is_bounded(attacker, trap):
+    steps = [[0, GET, [], [], {}]] * 64
+    sequence = attacker.call((0, CALL, ("numbers",), body(200_000)), (1, MAP, (), body(steps, ref(PROMISE, 0, []))))
+    begun = asyncio.get_running_loop().time()
+    await trap.pid()
+    reply = await attacker.outcome(sequence)
+    assert reply.kind == 2
+    assert asyncio.get_running_loop().time() - begun < 3
+
+
+async def test_recorded_functions_do_not_nest(attacker, trap):
+    inner = [[0, MAP, [], [[], 1], {}]]
+    sequence = attacker.call((0, CALL, ("numbers",), body(2)), (1, MAP, (), body(inner, 1)))
+    assert (await attacker.outcome(sequence)).kind == 2
+
+
+async def test_a_reference_that_is_sent_twice_or_malformed_refuses_the_call(attacker, trap):
+    odd = [
+        [ref(EXPORT, 1), ref(EXPORT, 1)], [ref(EXPORT, "1")], [ref(EXPORT)], [ref(EXPORT, 1, 2)], [ref(OWN, 1)], [ref(OWN, -1)],
+        [ref(STREAM, [])], [ref(STREAM, 1), ref(SIGNAL, 1, None)], [ref(SIGNAL, 1, 1)], [ref(SIGNAL, 0, 5)], [ref(PROMISE, "x", [])],
+        [ref(PROMISE, 1, [5])], [ref(15, "a", "b", "c")], [ref(15, "", "", None)], [ref(EXPORT, *range(100))],
+        [{"a": ref(EXPORT, 1), "b": ref(99, 1)}],
+    ]  # fmt: skip
+    for args in odd:
+        sequence = attacker.call((0, CALL, ("take",), body(*args)), live=True)
+        reply = await attacker.outcome(sequence)
+        rows = unpack(reply.body)[1] if reply.kind == 4 else [[0, reply.kind, b""]]
+        assert [row[1] for row in rows] == [2], args
+        attacker.leave()
+
+
+async def test_a_stream_that_is_released_instead_of_stopped_ends_its_producer(attacker, trap, trap_place):
+    before = trap_place.diary.lines.count("endless ended")
+    await attacker.outcome(attacker.call((0, CALL, ("endless",), body())))
+    for _ in range(64):
+        await attacker.heard(CHUNKED)
+    attacker.say([RELEASED, 1])
+    await trap_place.diary.says("endless ended", before + 1)
+
+
+async def test_a_stream_that_ignores_credit_breaks_its_session(attacker, trap):
+    sequence = attacker.call((0, CALL, ("total",), body(ref(STREAM, 1))), live=True)
+    await attacker.introduced()
+    attacker.say(*[[CHUNKED, 1, at, b"\x01"] for at in range(65)])
+    assert (await attacker.outcome(sequence)).kind == 4
+    for odd in ([ENDED, 1, 3, None], [ENDED, 1, 0, b"\xc1"], [ENDED, 1, 0, b"\x01"], [CHUNKED, 1, 1, b"\x01"], [CHUNKED, 1, 0, b"\xc1"]):
+        sequence = attacker.call((0, CALL, ("total",), body(ref(STREAM, 1))), live=True)
+        await attacker.introduced()
+        attacker.say(odd)
+        assert (await attacker.outcome(sequence)).kind == 4, odd
+
+
+async def test_a_number_of_a_call_that_came_before_breaks_the_session(attacker, trap):
+    await attacker.open()
+    attacker.say([CALLED, 1, FAR, 1, [], [[0, CALL, ["ping"], body()]]])
+    await attacker.heard(RETURNED)
+    attacker.say([CALLED, 1, FAR, 1, [], [[0, CALL, ["ping"], body()]]])
+    assert (await attacker.heard(RETURNED))[0] == BROKEN
+
+
+async def test_a_second_call_of_the_same_number_does_not_take_the_session_of_the_first(attacker, trap):
+    await attacker.open()
+    attacker.sequence -= 1
+    await attacker.outcome(attacker.call((0, CALL, ("trap",), body())))
+    attacker.say([CALLED, 1, FAR, 1, [], [[0, CALL, ["ping"], body()]]])
+    assert (await attacker.heard(RETURNED))[1:3] == [1, 0]
+    attacker.leave()
