@@ -63,6 +63,14 @@ class Consuming:
         if signal is not None:
             signal.give(event.reason)
 
+    def check_loop(self) -> None:
+        """Check that this is the event loop of the caller.
+
+        Raises:
+            RuntimeError: it is another one.
+        """
+        self._session.caller.check_loop()
+
     def taken(self, number: int) -> None:
         """A chunk was read: its producer may go on."""
         self._session.machine.take_chunk(number)

@@ -53,7 +53,9 @@ class RemoteStream(AsyncIterator[Any]):
         Raises:
             StreamBroken: the producer is gone; `received` says how far it came.
             Exception: what the producer raised.
+            RuntimeError: the stream belongs to another event loop.
         """
+        self._source.check_loop()
         while not self._waiting:
             if self._ended:
                 failure, self._failure = self._failure, None

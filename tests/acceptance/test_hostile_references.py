@@ -8,18 +8,14 @@ import secrets
 
 import msgpack
 import pytest
-import redis
 
 from broker.codec import pack, unpack
 from broker.envelope import CALL, GET, MAP, Call, Step, pack_call, unpack_reply
 from client import (
-    CallAbandoned,
     CallCancelled,
     MethodNotFound,
     PayloadTooLarge,
-    ProtocolError,
     RpcError,
-    RpcStub,
     StubBroken,
     on_broken,
 )
@@ -234,10 +230,11 @@ async def test_a_promise_can_only_mean_an_earlier_step(attacker, trap):
 
 
 async def test_promises_cannot_stand_where_they_are_not_looked_for(attacker, trap):
-    for odd in ([ref(2, ref(PROMISE, 1, []))], [{"a": ref(11, "ValueError", "x", [ref(PROMISE, 1, [])], {}, [], None)}]):
-        sequence = attacker.call(
-            (0, CALL, ("pid",), body()), (0, CALL, ("take",), body(*odd))
-        )
+    for odd in (
+        [ref(2, ref(PROMISE, 1, []))],
+        [{"a": ref(11, "ValueError", "x", [ref(PROMISE, 1, [])], {}, [], None)}],
+    ):
+        sequence = attacker.call((0, CALL, ("pid",), body()), (0, CALL, ("take",), body(*odd)))
         reply = await attacker.outcome(sequence)
         assert reply.kind == 2, reply
 
@@ -307,7 +304,13 @@ async def test_a_stream_that_ignores_credit_breaks_its_session(attacker, trap):
     await attacker.introduced()
     attacker.say(*[[CHUNKED, 1, at, b"\x01"] for at in range(65)])
     assert (await attacker.outcome(sequence)).kind == 4
-    for odd in ([ENDED, 1, 3, None], [ENDED, 1, 0, b"\xc1"], [ENDED, 1, 0, b"\x01"], [CHUNKED, 1, 1, b"\x01"], [CHUNKED, 1, 0, b"\xc1"]):
+    for odd in (
+        [ENDED, 1, 3, None],
+        [ENDED, 1, 0, b"\xc1"],
+        [ENDED, 1, 0, b"\x01"],
+        [CHUNKED, 1, 1, b"\x01"],
+        [CHUNKED, 1, 0, b"\xc1"],
+    ):
         sequence = attacker.call((0, CALL, ("total",), body(ref(STREAM, 1))), live=True)
         await attacker.introduced()
         attacker.say(odd)
@@ -329,3 +332,164 @@ async def test_a_second_call_of_the_same_number_does_not_take_the_session_of_the
     attacker.say([CALLED, 1, FAR, 1, [], [[0, CALL, ["ping"], body()]]])
     assert (await attacker.heard(RETURNED))[1:3] == [1, 0]
     attacker.leave()
+
+
+# What objects and their users do.
+
+
+async def test_what_would_stop_the_event_loop_stops_only_the_call_that_raised_it(trap):
+    async def leave(_):
+        raise SystemExit(2)
+
+    async with trap.trap() as stub:
+        ways = [
+            stub.leave, stub.interrupt, stub.odd, lambda: trap.trap().leave(), lambda: trap.leave(leave),
+            lambda: trap.apply(leave, 1),
+        ]  # fmt: skip
+        for way in ways:
+            with pytest.raises((RpcError, RuntimeError)):
+                await asyncio.wait_for(way(), 5)
+        stream = await trap.leaving_stream()
+        assert await anext(stream) == 1
+        with pytest.raises(RpcError):
+            await asyncio.wait_for(anext(stream), 5)
+        (await trap.undisposable()).dispose()
+        assert await stub.ping() == "pong"
+
+
+async def test_a_reason_that_is_no_text_does_not_silence_the_worker(trap):
+    stub = await trap.trap()
+    with pytest.raises(RpcError, match="bad name"):
+        await asyncio.wait_for(stub.abort("bad name"), 5)
+    told = asyncio.Event()
+    on_broken(stub, lambda _: told.set())
+    await asyncio.wait_for(told.wait(), 5)
+    assert await asyncio.wait_for(trap.pid(), 5)
+
+
+async def test_a_name_that_is_no_text_is_refused_and_holds_nothing_back(trap):
+    async with trap.trap() as stub:
+        for call in (getattr(stub, "\ud800").x, getattr(stub.me, "\ud800").x, getattr(trap, "\ud800").x):
+            with pytest.raises(MethodNotFound):
+                await call()
+        assert await asyncio.wait_for(stub.ping(), 5) == "pong"
+
+
+async def test_a_plain_generator_is_closed_although_its_reader_leaves_while_it_works(trap, trap_place):
+    async for _ in trap.sleepy_stream():
+        break
+    await trap_place.diary.says("sleepy ended in True")
+
+
+async def test_a_call_that_was_given_up_takes_no_further_steps(trap):
+    async with trap.trap() as stub:
+        call = stub.ping()
+        call.cancel()
+        further = call.upper()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(further, 5)
+        assert await stub.ping() == "pong"
+
+
+async def test_a_step_too_large_for_its_chain_exports_nothing(trap):
+    async with trap.trap() as stub:
+        call = stub.ping()
+        with pytest.raises(PayloadTooLarge):
+            await call.join(lambda value: value, "x" * (1 << 20))
+        more = stub.ping()
+        large = more.join("x" * 600_000)
+        with pytest.raises(PayloadTooLarge, match="chain"):
+            await more.join(lambda value: value, "x" * 600_000)
+        del large
+        session = stub._target.session
+        assert not session.machine.exports
+
+
+async def test_results_of_one_program_fit_into_one_message_or_say_that_they_do_not(trap):
+    first = trap.text(600_000)
+    results = await asyncio.gather(first, *[first.map(lambda item: item) for _ in range(3)], return_exceptions=True)
+    assert [type(result) for result in results] == [str, PayloadTooLarge, PayloadTooLarge, PayloadTooLarge]
+
+
+async def test_a_stub_on_another_event_loop_is_a_clear_error(trap):
+    stub = await trap.trap()
+    stream = await trap.endless()
+
+    async def use():
+        for start in (stub.ping, trap.pid, lambda: anext(stream)):
+            with pytest.raises(RuntimeError, match="another event loop"):
+                await start()
+
+    await asyncio.to_thread(lambda: asyncio.run(use()))
+    stub.dispose()
+    stream.dispose()
+
+
+async def test_stubs_and_streams_can_be_disposed_in_another_thread(trap, trap_place):
+    before = trap_place.diary.lines.count("endless ended")
+    stub, stream = await trap.trap(), await trap.endless()
+    await asyncio.to_thread(stub.dispose)
+    await asyncio.to_thread(stream.dispose)
+    await trap_place.diary.says("endless ended", before + 1)
+
+
+async def test_callbacks_that_call_back_fifty_deep_come_to_an_end(trap):
+    async def back(depth):
+        return await trap.ping_pong(back, depth)
+
+    assert await asyncio.wait_for(trap.ping_pong(back, 50), 15) == 50
+
+
+async def test_a_worker_can_call_itself_with_a_callback(trap):
+    assert await asyncio.wait_for(trap.itself(21), 5) == 42
+
+
+async def test_an_exception_that_is_kept_keeps_no_session_open(trap, trap_place):
+    gc.disable()
+    try:
+        kept = []
+        async with trap_place.connect() as services:
+
+            async def failing(_):
+                raise ValueError("x")
+
+            for _ in range(3):
+                try:
+                    await services.trap.apply(failing, 1)
+                except ValueError as error:
+                    kept.append(error)
+            sessions = services._caller.sessions
+            await until(lambda: not sessions.made, "the sessions to end", 5)
+        assert len(kept) == 3
+    finally:
+        gc.enable()
+
+
+async def test_leaving_connect_with_everything_open_says_nothing(trap_place, caplog):
+    loop = asyncio.get_running_loop()
+    noise = []
+    loop.set_exception_handler(lambda _, context: noise.append(context))
+    async with trap_place.connect() as services:
+        stub, stream = await services.trap.trap(), await services.trap.endless()
+        held = await services.trap.hold(lambda value: value)
+
+        async def numbers():
+            while True:
+                yield 1
+                await asyncio.sleep(0.001)
+
+        call = services.trap.total(numbers())
+        await anext(stream)
+        reading = asyncio.ensure_future(anext(stream))
+        assert await held(5) == 5
+    with pytest.raises(StubBroken):
+        await stub.ping()
+    with pytest.raises(CallCancelled):
+        await call
+    await asyncio.gather(reading, return_exceptions=True)
+    del stub, stream, held
+    gc.collect()
+    await asyncio.sleep(0)
+    loop.set_exception_handler(None)
+    assert noise == []
+    assert not [record for record in caplog.records if record.levelname in ("ERROR", "CRITICAL")]
