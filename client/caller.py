@@ -288,16 +288,11 @@ class Caller:
         call = self._open.get(reply.sequence)
         if call is None:
             # The second reply of a call that ran twice, or that of one that was given up.
-            if reply.kind > SESSION:
-                self.sessions.decline(self._services[channel], reply)
+            self._decline(channel, reply)
             return
         self._forget(call)
         if reply.kind > SESSION or call.program is not None or call.session is not None:
-            try:
-                self.sessions.answered(call, reply)
-            except ProtocolError as error:
-                # It has been told nothing yet, and nothing else would come.
-                call.fail(error)
+            self.sessions.answered(call, reply)
             return
         outcome = read_outcome(reply, self.limit, self.bindings)
         if call.future.done():
@@ -306,6 +301,11 @@ class Caller:
             call.future.set_result(outcome.value)
         else:
             call.future.set_exception(outcome.error)
+
+    def _decline(self, channel: str, reply: Reply) -> None:
+        """Let go what a reply refers to that nobody waits for."""
+        if reply.kind > SESSION:
+            self.sessions.decline(self._services[channel], reply)
 
     def _fail(self, call: OpenCall, error: RpcError) -> None:
         """End *call* with an error of ours; only the first outcome counts."""

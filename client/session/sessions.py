@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from broker import failures
@@ -91,23 +91,19 @@ class Sessions:
         inbox: str | None = None
         rows = [(-1, Outcome(reply.kind, reply.body))]
         if reply.kind == RESULTS:
-            inbox, rows = read_together(reply.body)
+            try:
+                inbox, rows = read_together(reply.body)
+            except ProtocolError as error:
+                # It is told nothing, and nothing else would come.
+                call.fail(error)
+                return
         session = call.session
         if inbox is not None:
             if session is None:
                 session = self.create(call.producer.service)
                 self._keep(call, session)
             self._reach(session, call.sequence, inbox)
-        for step, (kind, body) in rows:
-            value, error = self.read(kind, body, session if inbox is not None else None)
-            if call.program is not None:
-                call.program.settle(step, value, error, alone=len(rows) == 1)
-            else:
-                settle(call.future, value, error)
-        if call.program is not None:
-            call.program.end()
-        elif not rows:
-            raise ProtocolError("The reply says nothing of the call.", executed="yes")
+        self._settle(call, rows, session if inbox is not None else None)
         if session is not None and inbox is None:
             # The worker never opened it: nobody there holds what was sent.
             session.break_off("The call has ended.")
@@ -115,6 +111,18 @@ class Sessions:
             for number, messages in call.early or ():
                 session.hear(number, messages)
             session.release_hold()
+
+    def _settle(self, call: OpenCall, rows: Sequence[tuple[int, Outcome]], session: LiveSession | None) -> None:
+        for step, (kind, body) in rows:
+            value, error = self.read(kind, body, session)
+            if call.program is not None:
+                call.program.settle(step, value, error, alone=len(rows) == 1)
+            else:
+                settle(call.future, value, error)
+        if call.program is not None:
+            call.program.end()
+        elif not rows:
+            settle(call.future, None, ProtocolError("The reply says nothing of the call.", executed="yes"))
 
     def heard(self, service: str, reply: Reply, call: OpenCall | None) -> None:
         """Take in a batch that came through a reply channel, of *call* if that is still open."""

@@ -10,11 +10,12 @@ import msgpack
 import pytest
 
 from broker.codec import pack, unpack
-from broker.envelope import CALL, GET, MAP, Call, Step, pack_call, unpack_reply
+from broker.envelope import CALL, GET, MAP, Call, Reply, Step, pack_call, pack_reply, unpack_reply
 from client import (
     CallCancelled,
     MethodNotFound,
     PayloadTooLarge,
+    ProtocolError,
     RpcError,
     StubBroken,
     on_broken,
@@ -153,7 +154,8 @@ def attacker(trap_place, server):
 
 DEEP = b"\x91" * 5000 + b"\x01"
 INBOX_GARBAGE = [
-    b"", b"\xc1", b"\x92\x01", DEEP, pack([]), pack([2, "x", 1, 1, []]), pack([1, 5, 1, 1, []]), pack([1, "x", "1", 1, []]),
+    b"", b"\xc1", b"\x92\x01", DEEP, pack([]), pack([2, "x", 1, 1, []]), pack([1, 5, 1, 1, []]),
+    pack([1, "x", "1", 1, []]),
     pack([1, "x", 2**63, 2**63, [[0]]]), pack([1, "x", -1, -1, [[0, 1, 2, 3]]]), pack([1, "../:{}*\n", 1, 1, [[0]]]),
     pack([1, "x" * 100_000, 1, 1, [[0]]]), pack([1, "nobody123", 1, 1, [None, 5, [], [[]]]]),
 ]  # fmt: skip
@@ -190,8 +192,9 @@ async def test_a_malformed_message_ends_its_own_session_and_no_other(trap, attac
 async def test_messages_about_what_is_not_there_mean_nothing(attacker, trap):
     await attacker.open()
     attacker.say(
-        [CANCELLED, 5], [CANCELLED, -1], [RELEASED, 5, -1, 2**63, 5], [CHUNKED, 9, 0, b""], [ENDED, 9, 0, None], [CREDITED, 9, 9],
-        [STOPPED, 1], [ABORTED, 1, "x"], [RETURNED, 9, 0, b"\xc0"], [RETURNED, 9, 77, b""], [99, 1], [-1],
+        [CANCELLED, 5], [CANCELLED, -1], [RELEASED, 5, -1, 2**63, 5], [CHUNKED, 9, 0, b""], [ENDED, 9, 0, None],
+        [CREDITED, 9, 9], [STOPPED, 1], [ABORTED, 1, "x"], [RETURNED, 9, 0, b"\xc0"], [RETURNED, 9, 77, b""], [99, 1],
+        [-1],
     )  # fmt: skip
     attacker.say([CALLED, 1, FAR, 1, [], [[0, CALL, ["ping"], body()]]])
     assert (await attacker.heard(RETURNED))[1:3] == [1, 0]
@@ -210,7 +213,8 @@ async def test_no_path_leads_to_what_is_hidden(attacker, trap):
     await attacker.open()
     number = 0
     hidden = [
-        ["__class__"], ["__init__", "__globals__"], ["ping", "__globals__"], ["ping", "__self__"], ["diary"], ["ctx"], ["me", "diary"],
+        ["__class__"], ["__init__", "__globals__"], ["ping", "__globals__"], ["ping", "__self__"], ["diary"], ["ctx"],
+        ["me", "diary"],
         ["dispose"], ["dup"], ["constructor"], ["me"] * 100 + ["ping"], ["__callyard_methods__"], ["ping", "__func__"],
     ]  # fmt: skip
     for path in hidden:
@@ -277,8 +281,10 @@ async def test_recorded_functions_do_not_nest(attacker, trap):
 
 async def test_a_reference_that_is_sent_twice_or_malformed_refuses_the_call(attacker, trap):
     odd = [
-        [ref(EXPORT, 1), ref(EXPORT, 1)], [ref(EXPORT, "1")], [ref(EXPORT)], [ref(EXPORT, 1, 2)], [ref(OWN, 1)], [ref(OWN, -1)],
-        [ref(STREAM, [])], [ref(STREAM, 1), ref(SIGNAL, 1, None)], [ref(SIGNAL, 1, 1)], [ref(SIGNAL, 0, 5)], [ref(PROMISE, "x", [])],
+        [ref(EXPORT, 1), ref(EXPORT, 1)], [ref(EXPORT, "1")], [ref(EXPORT)], [ref(EXPORT, 1, 2)], [ref(OWN, 1)],
+        [ref(OWN, -1)],
+        [ref(STREAM, [])], [ref(STREAM, 1), ref(SIGNAL, 1, None)], [ref(SIGNAL, 1, 1)], [ref(SIGNAL, 0, 5)],
+        [ref(PROMISE, "x", [])],
         [ref(PROMISE, 1, [5])], [ref(15, "a", "b", "c")], [ref(15, "", "", None)], [ref(EXPORT, *range(100))],
         [{"a": ref(EXPORT, 1), "b": ref(99, 1)}],
     ]  # fmt: skip
@@ -332,6 +338,62 @@ async def test_a_second_call_of_the_same_number_does_not_take_the_session_of_the
     attacker.say([CALLED, 1, FAR, 1, [], [[0, CALL, ["ping"], body()]]])
     assert (await attacker.heard(RETURNED))[1:3] == [1, 0]
     attacker.leave()
+
+
+# What workers say.
+
+
+def forge(place, server, caller, sequence, kind, value):
+    server.xadd(place.key("reply", caller.id, service="trap"), {"m": pack_reply(Reply(sequence, kind, value))})
+
+
+NONE = pack(None)
+NO_REPLIES = [
+    (4, b"\xc1"), (4, NONE), (4, pack([None, []])), (4, pack([5, []])), (4, pack([None, [[0, 0]]])),
+    (4, pack([None, [[7, 0, NONE]]])), (4, pack([None, [[0, 0, NONE]]])), (4, pack(["nobody", []])), (77, b"\xc1"),
+    (-1, b""),
+    (4, pack(["nobody", [[1, 0, msgpack.packb(ref(EXPORT, 1)) + b"x"]]])),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(NO_REPLIES)))
+async def test_a_reply_that_says_nothing_or_too_little_is_an_error_at_once(trap, trap_place, server, number):
+    kind, value = NO_REPLIES[number]
+    async with trap_place.connect() as services:
+        first = services.trap.rest(5)
+        second = first.more()
+        await asyncio.sleep(0)
+        forge(trap_place, server, services._caller, first._record.sequence, kind, value)
+        with pytest.raises(RpcError):
+            await asyncio.wait_for(second, 3)
+        await asyncio.wait_for(asyncio.gather(first, return_exceptions=True), 3)
+        services._caller._tell(first._record)
+
+
+async def test_batches_of_another_worker_do_not_touch_a_session(trap, trap_place, server):
+    async with trap_place.connect() as services:
+        call = services.trap.trap()
+        stub = await call
+        for number in (0, 1, 2, 50):
+            batch = pack(["impostor", number, [[BROKEN, "gone"]]])
+            forge(trap_place, server, services._caller, call._record.sequence, 3, batch)
+        for garbage in (b"", b"\xc1", pack([1]), pack(["x", "1", []]), pack(["x", 1, 5])):
+            forge(trap_place, server, services._caller, call._record.sequence, 3, garbage)
+            forge(trap_place, server, services._caller, 10**9, 3, garbage)
+        assert await stub.ping() == "pong"
+
+
+async def test_a_stream_whose_failure_cannot_be_read_ends_with_an_error(trap, trap_place, server):
+    async with trap_place.connect() as services:
+        call = services.trap.rest(5)
+        await asyncio.sleep(0)
+        sequence = call._record.sequence
+        forge(trap_place, server, services._caller, sequence, 4, pack(["x", [[0, 0, msgpack.packb(ref(STREAM, 1))]]]))
+        stream = await call
+        forge(trap_place, server, services._caller, sequence, 3, pack(["x", 1, [[ENDED, 1, 0, b"\xc1"]]]))
+        with pytest.raises(ProtocolError):
+            await asyncio.wait_for(anext(stream), 3)
+        services._caller._tell(call._record)
 
 
 # What objects and their users do.
@@ -493,3 +555,48 @@ async def test_leaving_connect_with_everything_open_says_nothing(trap_place, cap
     loop.set_exception_handler(None)
     assert noise == []
     assert not [record for record in caplog.records if record.levelname in ("ERROR", "CRITICAL")]
+
+
+# What the network and Redis do.
+
+
+async def test_connections_that_break_lose_no_chunk_and_no_call(trap, trap_place, server):
+    async def numbers():
+        for number in range(3000):
+            yield number
+
+    async def back(value):
+        return value + 1
+
+    async def read():
+        return [number async for number in trap.count(3000)]
+
+    async def call():
+        return [await trap.apply(back, value) for value in range(30)]
+
+    async def kill():
+        for _ in range(6):
+            await asyncio.sleep(0.05)
+            for client in server.client_list():
+                if client["name"].startswith("callyard"):
+                    server.client_kill_filter(_id=client["id"])
+            server.script_flush()
+
+    killing = asyncio.ensure_future(kill())
+    async with asyncio.timeout(15):
+        results = await asyncio.gather(read(), trap.total(numbers()), call(), return_exceptions=True)
+        await killing
+    assert results == [list(range(3000)), sum(range(3000)), list(range(1, 31))]
+
+
+async def test_a_redis_without_memory_is_a_typed_error_and_the_worker_lives_on(trap, server):
+    stub = await trap.trap()
+    server.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(RpcError):
+            await asyncio.wait_for(stub.ping(), 5)
+        with pytest.raises(RpcError):
+            await asyncio.wait_for(trap.pid(), 10)
+    finally:
+        server.config_set("maxmemory", 0)
+    assert await asyncio.wait_for(trap.pid(), 5)

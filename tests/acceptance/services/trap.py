@@ -62,6 +62,13 @@ class Default(WorkerEntrypoint):
     async def echo(self, value):
         return value
 
+    async def rest(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    async def count(self, to: int):
+        for number in range(to):
+            yield number
+
     async def take(self, value) -> str:
         """Hold an argument until the caller says so."""
         self.ctx.waitUntil(asyncio.sleep(0))
