@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from broker.codec import pack
 from broker.envelope import SESSION, VERSION, Reply, pack_reply
 from broker.errors import RpcError
+from broker.link import ReplyError
 
 if TYPE_CHECKING:
     from client.session.live import LiveSession
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 RETRY_SECONDS: Final = 0.25
 MISSING_SECONDS: Final = 3.0
 """How long the stream of the other side may be missing: after an outage its owner makes it anew."""
+
+MOST_REFUSALS: Final = 30
+"""How often Redis may refuse to take the end of a session, as one without memory does: two minutes in all."""
 
 
 class StreamChannel:
@@ -26,6 +30,7 @@ class StreamChannel:
         self._stream = stream
         self._missing: list[bytes] = []
         self._missing_since = 0.0
+        self._refusals = 0
 
     def send(self, number: int, messages: list[Any]) -> None:
         """Send one batch; sent again if the connection breaks, and while the stream is missing. Never blocks."""
@@ -44,16 +49,24 @@ class StreamChannel:
         sent.add_done_callback(lambda done: self._sent(value, done))
 
     def _sent(self, value: bytes, done: asyncio.Future[Any]) -> None:
-        if done.cancelled() or self._session.machine.broken is not None:
-            _ = done.cancelled() or done.exception()
+        if done.cancelled():
             return
         error = done.exception()
-        if isinstance(error, RpcError):
+        if self._session.machine.broken is not None:
+            if isinstance(error, ReplyError):
+                self._insist(value)
+        elif isinstance(error, RpcError):
             self._session.break_off(f"Redis refused a message: {error}")
         elif error is None and done.result() is None:
             self._retry(value)
         elif error is None and not self._missing:
             self._missing_since = 0.0
+
+    def _insist(self, value: bytes) -> None:
+        """Say again that the session broke: who never hears of it would hold its objects for as long as it lives."""
+        if self._refusals < MOST_REFUSALS:
+            self._refusals += 1
+            asyncio.get_running_loop().call_later(RETRY_SECONDS * self._refusals, self._append, value)
 
     def _retry(self, value: bytes) -> None:
         loop = asyncio.get_running_loop()
