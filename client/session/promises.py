@@ -11,7 +11,7 @@ from broker.errors import PayloadTooLarge, ProtocolError
 MOST_RECORDED: Final = 64
 """Calls that the function of one `map` may make."""
 MOST_REPEATED: Final = 1 << 20
-"""Values and bytes of text by which arguments may be larger written out than they are."""
+"""Values and bytes of text that arguments may repeat by having the results of other steps in them several times."""
 _SMALL: Final = 64
 """What is no larger counts every time it occurs."""
 
@@ -120,14 +120,19 @@ def fulfilled(value: Any, kept: Mapping[Promised, Any]) -> Any:
     """*value* with what *kept* has in place of each promise.
 
     Raises:
-        PayloadTooLarge: written out it would be larger by `MOST_REPEATED` than it is.
+        PayloadTooLarge: it repeats more than `MOST_REPEATED` of what the values in it do not repeat themselves.
     """
     whole = _with(value, kept)
-    known: dict[int, int] = {}
-    if kept and _written_out(whole, known) - known.get(0, 0) > MOST_REPEATED:
+    if kept and _repeated(whole) - max(map(_repeated, kept.values())) > MOST_REPEATED:
         # Steps that each use the one before twice make a value double with every step, and here it is still small.
         raise PayloadTooLarge("The steps of the program repeat one another's values too often.", executed="no")
     return whole
+
+
+def _repeated(value: Any) -> int:
+    """By how much *value*, written out, is larger than it is here."""
+    known: dict[int, int] = {}
+    return _written_out(value, known) - known.get(0, 0)
 
 
 def _written_out(value: Any, known: dict[int, int]) -> int:
