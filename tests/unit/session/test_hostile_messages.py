@@ -55,18 +55,28 @@ def test_every_reason_can_be_sent():
     assert len(pack(reason)) <= LONGEST_REASON + 5
 
 
-def test_a_value_that_only_looks_small_is_no_argument():
+def doubled():
     value: object = [0, 0]
+    for _ in range(64):
+        value = fulfilled([Promised(1, ()), Promised(1, ())], {Promised(1, ()): value})
+
+
+def added():
+    previous: object = [0]
+    value: object = [1]
+    for _ in range(64):
+        both = {Promised(1, ()): previous, Promised(2, ()): value}
+        previous, value = value, fulfilled([Promised(1, ()), Promised(2, ())], both)
+
+
+def repeated():
+    fulfilled([Promised(1, ())] * 100, {Promised(1, ()): "x" * 100_000})
+
+
+@pytest.mark.parametrize("grow", [doubled, added, repeated])
+def test_a_value_that_only_looks_small_is_no_argument(grow):
     with pytest.raises(PayloadTooLarge):
-        for _ in range(64):
-            value = fulfilled([Promised(1, ()), Promised(1, ())], {Promised(1, ()): value})
-    previous, value = [0], [1]
-    with pytest.raises(PayloadTooLarge):
-        for _ in range(64):
-            both = {Promised(1, ()): previous, Promised(2, ()): value}
-            previous, value = value, fulfilled([Promised(1, ()), Promised(2, ())], both)
-    with pytest.raises(PayloadTooLarge):
-        fulfilled([Promised(1, ())] * 100, {Promised(1, ()): "x" * 100_000})
+        grow()
 
 
 def test_large_values_and_small_repetitions_are_arguments():
