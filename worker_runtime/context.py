@@ -39,6 +39,8 @@ class CallAborted(BaseException):
         reason: The error that the caller gets.
     """
 
+    __callyard_aborted__ = True
+
     def __init__(self, reason: BaseException) -> None:
         super().__init__(str(reason))
         self.reason = reason

@@ -46,6 +46,9 @@ def raised(error: BaseException) -> Outcome:
         return refused(CallCancelled("The call was cancelled.", executed="maybe"))
     if isinstance(error, Steering):
         error = error.error
+    if getattr(type(error), "__callyard_aborted__", False):
+        # Only the runtime of workers knows it; its reason is what the caller gets.
+        error = cast("Any", error).reason
     if isinstance(error, _OURS) and not error.remote:
         return refused(error)
     try:

@@ -421,7 +421,7 @@ async def test_what_would_stop_the_event_loop_stops_only_the_call_that_raised_it
 
 async def test_a_reason_that_is_no_text_does_not_silence_the_worker(trap):
     stub = await trap.trap()
-    with pytest.raises(RpcError, match="bad name"):
+    with pytest.raises(RuntimeError, match="bad name"):
         await asyncio.wait_for(stub.abort("bad name"), 5)
     told = asyncio.Event()
     on_broken(stub, lambda _: told.set())
