@@ -441,6 +441,8 @@ async def test_a_plain_generator_is_closed_although_its_reader_leaves_while_it_w
     async for _ in trap.sleepy_stream():
         break
     await trap_place.diary.says("sleepy ended in True")
+    assert await trap.pid()
+    assert not [line for line in trap_place.worker.errors if "closing a stream failed" in line]
 
 
 async def test_a_call_that_was_given_up_takes_no_further_steps(trap):
