@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
+from broker.envelope import Step
 from broker.errors import CallTimeout, ConfigurationError, ReservedMethod, RpcError
 from broker.link import Link
 from broker.methods.method import Method
@@ -15,7 +17,7 @@ from broker.redelivery import Decision, decide, in_time
 from client.deadline import RedisClock
 from worker_runtime.callers import Callers
 from worker_runtime.claims import Claims, Parked
-from worker_runtime.delivery import Work
+from worker_runtime.delivery import Source, Work
 from worker_runtime.elsewhere import Elsewhere
 from worker_runtime.endings import Endings
 from worker_runtime.execution import Admitted, Execution
@@ -183,9 +185,21 @@ class Admission:
 
 
 def retries_of(work: Work, method: Method) -> int:
-    """Deliveries after the first that *work* may cost: what the caller, the method or the settings say."""
+    """Deliveries after the first that *work* may cost: what the caller, the method or the settings say.
+
+    Of a program that calls several methods of the entrypoint, the most careful one decides.
+    """
     asked: Any = work.call.options.get("retries")
     if isinstance(asked, int) and asked >= 0:
         return asked
-    own = method.policy.retries
-    return work.delivery.source.serving.settings.retries if own is None else own
+    source = work.delivery.source
+    methods = [method, *_further_methods(source, work.call.program[1:])]
+    default = source.serving.settings.retries
+    return min(default if each.policy.retries is None else each.policy.retries for each in methods)
+
+
+def _further_methods(source: Source, steps: Sequence[Step]) -> Iterator[Method]:
+    for step in steps:
+        if step.receiver == 0:
+            with suppress(RpcError, ConfigurationError):
+                yield find_method(source, step)

@@ -226,6 +226,17 @@ async def test_a_call_with_references_is_not_run_again_after_its_worker_died(sho
     assert shop_place.diary.lines.count("slow begun") == 1
 
 
+async def test_a_chain_with_a_method_that_must_not_run_twice_is_run_once(shop, shop_place):
+    careful, plain = shop.charge(shop.plain_slow()), shop.plain_slow()
+    await shop_place.diary.says("plain begun", times=2)
+    os.kill(shop_place.worker.ready_pid, signal.SIGKILL)
+    shop_place.workers.serve(shop_place.shop_folder)
+    with pytest.raises(CallAbandoned):
+        await careful
+    assert await plain == 1
+    assert "charged" not in shop_place.diary.lines
+
+
 CALLER = """
 import asyncio, sys
 from client import connect

@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+from worker_runtime import policy
 from workers import RpcTarget, WorkerEntrypoint
 
 
@@ -180,6 +181,16 @@ class Default(WorkerEntrypoint):
 
         self.ctx.waitUntil(tell())
         return "now"
+
+    async def plain_slow(self) -> int:
+        self.note("plain begun")
+        await asyncio.sleep(1.5)
+        return 1
+
+    @policy(retries=0)
+    async def charge(self, amount: int) -> int:
+        self.note("charged")
+        return amount
 
     async def call_through(self, stub, amount: int) -> int:
         return await stub.add(amount)
