@@ -244,8 +244,9 @@ from client import connect
 async def main():
     async with connect(sys.argv[1], prefix=sys.argv[2]) as services:
         counter = await services.shop.counter()
+        forever = counter.forever()
         print(await counter.add(1), flush=True)
-        await counter.forever()
+        await forever
 
 asyncio.run(main())
 """
