@@ -10,6 +10,7 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 FOLDERS = [
     "add/worker_a",
     "add/worker_b",
+    "chat",
     "images/gallery",
     "images/image_service",
     "jobs",
