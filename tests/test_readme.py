@@ -106,7 +106,7 @@ def test_file_stands_in_the_readme_as_it_is(block):
     assert (ROOT / block.path).read_text() == block.text
 
 
-@pytest.mark.parametrize("block", PROGRAMS, ids=lambda block: block.text.splitlines()[-1])
+@pytest.mark.parametrize("block", PROGRAMS, ids=lambda block: re.findall(r"services.(\w+\.\w+)", block.text)[0])
 def test_program_prints_what_its_comments_say(block, environment):
     expected = re.findall(r"print\(.*\)  # (.*)$", block.text, re.MULTILINE)
 
