@@ -165,7 +165,7 @@ async def test_connections_killed_under_load_cost_no_answer_and_double_no_call(p
 async def test_redis_restarted_under_load_costs_no_answer_and_doubles_no_call(lasting):
     place, redis = lasting
     for _ in range(2):
-        place.workers.serve(place.folder / "probe", lease="2s")
+        place.workers.serve(place.folder / "probe", lease="10s")
     lines = [f"call {number}" for number in range(2000)]
     async with place.connect() as services:
         load = [asyncio.create_task(_marked(services, lines[start::20])) for start in range(20)]
