@@ -256,10 +256,10 @@ class TestClients:
 
     async def test_a_client_that_goes_away_cancels_the_call(self, front):
         before = front.place.diary.lines.count("cancelled")
+        held = front.place.diary.lines.count("held")
         async with raw(front.url) as (_, writer):
             writer.write(b"GET /hold?gate=never HTTP/1.1\r\nHost: h\r\n\r\n")
-            held = front.place.diary.lines.count("held") + 1
-            await front.place.diary.says("held", held)
+            await front.place.diary.says("held", held + 1)
         await front.place.diary.says("cancelled", before + 1)
 
     async def test_a_client_that_goes_away_closes_the_source_of_the_response(self, front):
