@@ -15,7 +15,7 @@ from broker.envelope import RAISED, RETURNED, SESSION, Reply, Step, pack_call, u
 from broker.envelope import Call as WireCall
 from broker.errors import BrokerUnavailable, CallCancelled, CallTimeout, PayloadTooLarge, ProtocolError, RpcError
 from broker.keys import ServiceKeys
-from broker.link import Address, Link
+from broker.link import Address, Link, unheard
 from broker.names import call_id
 from broker.references import Dumping, References
 from client.deadline import RedisClock
@@ -262,7 +262,7 @@ class Caller:
         key = self.keys(call.producer.service).result(f"{self.id}.{call.sequence}")
         left_ms = int(max(0.0, call.deadline - asyncio.get_running_loop().time()) * 1000)
         sent = self.commands.send("SET", key, b"", "NX", "PX", left_ms + max(1, kept_ms))
-        sent.add_done_callback(lambda done: done.cancelled() or done.exception())
+        unheard(sent)
 
     def _accepted(self, call: OpenCall) -> None:
         if self._open.get(call.sequence) is call:
@@ -336,7 +336,7 @@ class Caller:
         if self.commands.connected and not call.oneway:
             message = pack([1, "cancel", self.id, call.sequence])
             sent = self.commands.send("PUBLISH", self.keys(call.producer.service).control, message)
-            sent.add_done_callback(lambda done: done.cancelled() or done.exception())
+            unheard(sent)
 
     def _replies_open(self) -> None:
         if self._reader_opening is None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from broker.errors import RpcError
-from broker.link import Link, ReplyError, Script
+from broker.link import Link, ReplyError, Script, unheard
 
 CHANNEL: Final = Script("channel")
 
@@ -65,7 +65,7 @@ class ReplyReader:
             self._tasks = [asyncio.create_task(self._read_forever()), asyncio.create_task(self._renew_forever())]
         if self._blocked and self._reader_id is not None:
             # A read that blocks does not see a stream that was added meanwhile.
-            _ignore(self._commands.send("CLIENT", "UNBLOCK", self._reader_id))
+            unheard(self._commands.send("CLIENT", "UNBLOCK", self._reader_id))
 
     def make_sure(self) -> None:
         """Open all channels before the next command of this tick, should Redis have lost them."""
@@ -88,10 +88,10 @@ class ReplyReader:
         if self._tasks:
             await asyncio.wait(self._tasks)
         if self._positions and self._commands.connected:
-            _ignore(self._commands.send("DEL", *self._positions))
+            unheard(self._commands.send("DEL", *self._positions))
 
     def _open(self, channel: str) -> None:
-        _ignore(CHANNEL.run(self._commands, [channel], [CHANNEL_TTL_MS]))
+        unheard(CHANNEL.run(self._commands, [channel], [CHANNEL_TTL_MS]))
 
     async def _renew_forever(self) -> None:
         while True:
@@ -178,9 +178,4 @@ class ReplyReader:
     def _trim(self, link: Link, channel: str) -> None:
         del self._untrimmed[channel]
         milliseconds, _, number = self._positions[channel].partition(b"-")
-        _ignore(link.send("XTRIM", channel, "MINID", b"%s-%d" % (milliseconds, int(number) + 1)))
-
-
-def _ignore(sent: asyncio.Future[Any]) -> None:
-    """Let *sent* fail unnoticed: it is repeated in time, or not needed any longer."""
-    sent.add_done_callback(lambda done: done.cancelled() or done.exception())
+        unheard(link.send("XTRIM", channel, "MINID", b"%s-%d" % (milliseconds, int(number) + 1)))

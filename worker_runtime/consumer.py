@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from broker.errors import LinkLost, RpcError
 from broker.keys import GROUP
-from broker.link import Link, ReplyError
+from broker.link import Link, ReplyError, unheard
 from worker_runtime.delivery import Delivery, Source, value_of
 from worker_runtime.dispatcher import Dispatcher
 
@@ -77,7 +77,7 @@ class Consumer:
         self._dispatcher.claims.nudge()
         if self._reading_id is not None and self._commands.connected:
             woken = self._commands.send("CLIENT", "UNBLOCK", self._reading_id)
-            woken.add_done_callback(lambda done: done.cancelled() or done.exception())
+            unheard(woken)
 
     async def _identify(self) -> None:
         if self._reading_id is not None:

@@ -10,7 +10,7 @@ from broker.codec import pack
 from broker.envelope import RAISED, RETURNED, Outcome, Reply, pack_call, pack_reply
 from broker.errors import CallAbandoned
 from broker.keys import GROUP
-from broker.link import Link, Script
+from broker.link import Link, Script, unheard
 from worker_runtime.delivery import Delivery, Work
 from worker_runtime.invocation import refused
 from worker_runtime.once import Ticket
@@ -118,11 +118,9 @@ class Endings:
         """Give back *deliveries*, each with whether its call had begun. Never blocks."""
         for delivery, begun in deliveries:
             source = delivery.source
-            RELEASE.run(
-                self._link,
-                [source.stream, source.keys.sweep(source.entrypoint)],
-                [GROUP, self._consumer, delivery.entry_id, delivery.delivery_count, int(begun)],
-            ).add_done_callback(lambda done: done.cancelled() or done.exception())
+            keys = [source.stream, source.keys.sweep(source.entrypoint)]
+            arguments = [GROUP, self._consumer, delivery.entry_id, delivery.delivery_count, int(begun)]
+            unheard(RELEASE.run(self._link, keys, arguments))
 
     def send(self) -> None:
         """Send the answers of this tick now instead of at its end."""

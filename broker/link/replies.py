@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+import asyncio
+from typing import Any, Final
 
 from broker.errors import RpcError
 
@@ -21,3 +22,8 @@ class ReplyError(RpcError):
     def __init__(self, message: str) -> None:
         super().__init__(message, executed="no")
         self.code = message.partition(" ")[0]
+
+
+def unheard(sent: asyncio.Future[Any]) -> None:
+    """Let *sent* fail unnoticed: it is repeated in time, or not needed any longer."""
+    sent.add_done_callback(lambda done: done.cancelled() or done.exception())

@@ -10,6 +10,7 @@ from broker import failures
 from broker.codec import decode, pack, unpack
 from broker.envelope import RAISED, RESULTS, RETURNED, VERSION, Outcome, Reply
 from broker.errors import Overloaded, ProtocolError, RpcError
+from broker.link import unheard
 from broker.session.machine import BREAK, RELEASE
 from client.expiry import Expiry
 from client.program import settle
@@ -153,7 +154,7 @@ class Sessions:
         """Tell a worker that nobody holds the references of a call any more, or ever will."""
         batch = pack([VERSION, self.caller.id, sequence, 0, [[BREAK, "The caller has given the call up."]]])
         stream = self.caller.keys(service).inbox(inbox)
-        _ignore(self.caller.commands.send("XADD", stream, "NOMKSTREAM", "*", "m", batch))
+        unheard(self.caller.commands.send("XADD", stream, "NOMKSTREAM", "*", "m", batch))
 
     def heard_inbox(self, service: str, entry: bytes) -> None:
         """Take in a batch that came through an inbox of this process."""
@@ -169,7 +170,7 @@ class Sessions:
         elif _matters(messages):
             gone = packed_for_caller(sequence, self.caller.id, 0, [[BREAK, "The session has ended."]])
             channel = self.caller.keys(service).reply(caller)
-            _ignore(self.caller.commands.send("XADD", channel, "NOMKSTREAM", "*", "m", gone))
+            unheard(self.caller.commands.send("XADD", channel, "NOMKSTREAM", "*", "m", gone))
 
     def verify(self) -> None:
         """Redis was away: let the other sides find out whether messages were lost."""
@@ -233,7 +234,3 @@ def _matters(messages: list[Any]) -> bool:
     return any(
         not isinstance(message, list) or not message or message[0] not in (BREAK, RELEASE) for message in messages
     )
-
-
-def _ignore(sent: asyncio.Future[Any]) -> None:
-    sent.add_done_callback(lambda done: done.cancelled() or done.exception())

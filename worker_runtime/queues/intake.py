@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from broker.errors import LinkLost, RpcError
 from broker.keys import GROUP, QueueKeys
-from broker.link import Link, ReplyError, Script
+from broker.link import Link, ReplyError, Script, unheard
 from client.deadline import RedisClock
 from worker_runtime.delivery import value_of
 from worker_runtime.lane import PROVEN_SECONDS
@@ -76,7 +76,7 @@ class Intake:
         self._stopping = True
         if self._reading_id is not None and self._commands.connected:
             woken = self._commands.send("CLIENT", "UNBLOCK", self._reading_id)
-            woken.add_done_callback(lambda done: done.cancelled() or done.exception())
+            unheard(woken)
 
     def hold_off(self) -> None:
         """Take nothing over for half a lease: Redis was away, and live workers get that time to connect and renew."""
