@@ -70,6 +70,22 @@ def test_a_main_that_is_no_python_file_is_refused(load_json, main, problem):
     assert f"json: main: {problem}" in str(caught.value)
 
 
+@pytest.mark.parametrize("file", ["src/entry.py", "src/index.py", "entry.py", "index.py"])
+def test_without_main_a_service_is_in_the_file_of_a_conventional_name(load_json, folder, file):
+    (folder / "src").mkdir()
+    (folder / file).write_text("")
+
+    assert load_json('{"name": "a"}').main == (folder / file).resolve()
+
+
+def test_without_main_two_files_of_conventional_names_are_one_too_many(load_json, folder):
+    for file in ("entry.py", "index.py"):
+        (folder / file).write_text("")
+
+    with pytest.raises(ConfigurationError, match=r"main: is missing, and there are entry\.py and index\.py\. Write"):
+        load_json('{"name": "a"}')
+
+
 def test_bindings_name_service_entrypoint_and_props(load_toml):
     first, second, third = load_toml("""
         services = [
