@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, NoReturn, cast
 
 from broker.envelope import CALL
-from broker.errors import PayloadTooLarge, ProtocolError
+from broker.errors import DataCloneError, PayloadTooLarge, ProtocolError
 
 MOST_RECORDED: Final = 64
 """Calls that the function of one `map` may make."""
@@ -42,6 +42,12 @@ class Placeholder:
             raise AttributeError(name)
         return Placeholder(self._recorded, self._step, (*self._path, name))
 
+    def __getitem__(self, name: str) -> Placeholder:
+        """What stands under *name* in an item that is a dict."""
+        if type(name) is not str:
+            raise TypeError(_ONCE)
+        return Placeholder(self._recorded, self._step, (*self._path, name))
+
     def __call__(self, *args: Any, **kwargs: Any) -> Placeholder:
         """Record a call."""
         if len(self._recorded) >= MOST_RECORDED:
@@ -61,12 +67,27 @@ class Placeholder:
     def __eq__(self, other: object) -> NoReturn:
         raise TypeError(_ONCE)
 
+    def __str__(self) -> NoReturn:
+        raise TypeError(_ONCE)
+
+    def __format__(self, how: str) -> NoReturn:
+        raise TypeError(_ONCE)
+
+    def __repr__(self) -> str:
+        return f"<item of map(), step {self._step}{''.join(f'.{name}' for name in self._path)}>"
+
     __hash__ = None  # pyright: ignore[reportAssignmentType] -- it equals nothing
 
 
-def promise_of(placeholder: Placeholder) -> Promised:
-    """What *placeholder* stands for."""
+def promise_of(placeholder: Placeholder, recorded: object) -> Promised:
+    """What *placeholder* stands for among the calls *recorded*.
+
+    Raises:
+        DataCloneError: it belongs to the function of another `map`, or stands outside of any.
+    """
     get = object.__getattribute__
+    if get(placeholder, "_recorded") is not recorded:
+        raise DataCloneError("The item that map() gives to its function can be passed to calls on that item only.")
     return Promised(get(placeholder, "_step"), get(placeholder, "_path"))
 
 

@@ -55,6 +55,8 @@ class Sending:
         self._record = record
         self._transfer = transfer
         self._create = create or (lambda: caller.sessions.create(service))
+        self._recorded: Any = None
+        """The calls of the function of a `map`, where the value holds those: its placeholders stand for their results."""
         self._made: list[int] = []
         self._given: list[Stub] = []
 
@@ -74,6 +76,7 @@ class Sending:
 
         Raises: what `client.caller.encode_arguments` raises.
         """
+        self._recorded = args[0] if args else None
         try:
             return encode_arguments(args, kwargs, limit, self)
         except BaseException:
@@ -98,7 +101,7 @@ class Sending:
         if isinstance(value, Call):
             return self._dump_promise(value)
         if isinstance(value, Placeholder):
-            step, path = promise_of(value)
+            step, path = promise_of(value, self._recorded)
             return PROMISE, [step, list(path)]
         if is_stream(value):
             return STREAM, [self._export(A_STREAM, value)]

@@ -5,7 +5,7 @@ import secrets
 
 import pytest
 
-from client import MethodNotFound, RpcTarget, StubDisposed, connect
+from client import DataCloneError, MethodNotFound, RpcTarget, StubDisposed, connect
 from tests.support.workers import Diary, service_folder, workers_on
 from workers import AbortController, RpcStub
 
@@ -103,10 +103,26 @@ async def test_a_recorded_function_that_looks_at_its_items_is_refused(shop):
         friends.map(lambda friend: friend.name if friend.age else None)
     with pytest.raises(TypeError, match="run once"):
         friends.map(lambda friend: friend == 1)
+    with pytest.raises(TypeError, match="run once"):
+        friends.map(lambda friend: f"Dear {friend.name}")
+    with pytest.raises(TypeError, match="run once"):
+        friends.map(lambda friend: friend[0])
     assert await shop.user("Me").friends.map(lambda friend: [friend.age, {"who": friend.name}]) == [
         [3, {"who": "Ann"}],
         [4, {"who": "Bob"}],
     ]
+
+
+async def test_an_item_of_map_that_is_a_dict_is_read_by_its_keys_too(shop):
+    assert await shop.user("Me").friends.map(lambda friend: [friend["name"], friend["age"]]) == [["Ann", 3], ["Bob", 4]]
+
+
+async def test_an_item_of_map_that_is_passed_to_another_call_is_refused(shop):
+    friends = shop.user("Me").friends
+    with pytest.raises(DataCloneError, match="calls on that item only"):
+        await friends.map(lambda friend: shop.add(friend.age, 1))
+    with pytest.raises(DataCloneError, match="calls on that item only"):
+        await friends.map(lambda friend: shop.user("You").friends.map(lambda other: [friend.age, other.age]))
 
 
 async def test_map_calls_methods_of_the_objects_in_the_list(shop):
