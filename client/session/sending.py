@@ -56,7 +56,7 @@ class Sending:
         self._transfer = transfer
         self._create = create or (lambda: caller.sessions.create(service))
         self._recorded: Any = None
-        """The calls of the function of a `map`, where the value holds those: its placeholders stand for their results."""
+        """The calls of the function of a `map`, where the value holds those: its placeholders are their results."""
         self._made: list[int] = []
         self._given: list[Stub] = []
 
