@@ -289,12 +289,20 @@ def _raised(invocation: Invocation, error: BaseException, traceback: bool) -> Ou
         error = invocation.ctx.aborted
     elif isinstance(error, asyncio.CancelledError) and invocation.cancelled_because is not None:
         return refused(invocation.cancelled_because)
+    elif _out_of_time(invocation, error):
+        return refused(timed_out(invocation.method.name))
     elif isinstance(error, Steering):
         error = error.error
     elif isinstance(error, RpcError) and not error.remote and type(error) in _OURS:
         # Raised by the lookup inside a property: that is the runtime speaking, not the method.
         return refused(error)
     return Outcome(RAISED, encode(failures.dump(error, traceback=traceback)))
+
+
+def _out_of_time(invocation: Invocation, error: BaseException) -> bool:
+    """Whether *error* is that of a nested call that had what was left of this call's time, and used it up."""
+    nested = isinstance(error, CallTimeout) and not error.remote
+    return nested and asyncio.get_running_loop().time() >= invocation.expires
 
 
 _OURS = (MethodNotFound, ReservedMethod, DataCloneError, InvalidArguments, StubDisposed)
