@@ -76,7 +76,7 @@ def _user(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             "error",
             f"This user may not give {', '.join(facts.refused)}: no worker can run as it.",
-            "Give it the line for workers in docs/operations.md (for a caller or an operator this is as it should be).",
+            "Give it the line for workers in docs/how-to/secure-redis.md (a caller or an operator has no need of it).",
         )
 
 

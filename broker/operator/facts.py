@@ -27,7 +27,7 @@ NEEDED: Final = (
     ("CLIENT", "ID"),
     ("TIME",),
 )
-"""Commands that workers need; callers need fewer (docs/operations.md)."""
+"""Commands that workers need; callers need fewer (docs/how-to/secure-redis.md)."""
 
 _PERMANENT: Final = ("calls", "dead", "messages", "delayed")
 _NAMESPACE: Final = "kv:"

@@ -3,18 +3,16 @@
 import json
 import os
 import re
-import shlex
 import signal
 import subprocess
 import sys
 
 import pytest
-import redis
 
 from broker.codec import pack
-from client import CallAbandoned, connect, options, submit
-from tests.support.servers import configured, serving
-from tests.support.workers import ROOT, Diary, Workers, service_folder, until
+from client import CallAbandoned, options, submit
+from tests.support.servers import configured
+from tests.support.workers import ROOT, until
 
 pytestmark = pytest.mark.redis
 
@@ -121,59 +119,3 @@ def test_doctor_names_what_is_wrong_and_the_fix(place, server):
     fixes = " ".join(f"{finding['what']} {finding['fix']}" for finding in json.loads(said))
     for part in ("noeviction", "appendonly yes", "no worker lives", "for ever", "1 dead letters", "dead list probe"):
         assert part in fixes
-
-
-def acl_lines():
-    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-    block = re.search(r"```acl\n(.*?)```", text, re.DOTALL)
-    assert block is not None
-    return [
-        shlex.split(line.replace("SERVICE", "probe")) for line in block[1].replace("\\\n", " ").splitlines() if line
-    ]
-
-
-async def test_users_with_the_lines_of_the_manual_can_do_their_work_and_no_other(tmp_path):
-    with serving("redis-server") as url, redis.Redis.from_url(url, protocol=2) as server:
-        for line in acl_lines():
-            server.execute_command(*line)
-
-        def login(user):
-            return url.replace("redis://", f"redis://{user}:PASSWORD@")
-
-        workers = Workers(login("worker-probe"), "callyard")
-        try:
-            diary = Diary(tmp_path / "diary")
-            variables = {"DIARY": str(diary.path), "WORD": "w", "TABLE": {}}
-            folder = service_folder(tmp_path, "probe", vars=variables)
-            (folder / ".dev.vars").write_text('SECRET="hush"\n', encoding="utf-8")
-            first = workers.serve(folder, lease="500ms")
-            async with connect(login("caller-probe")) as services:
-                assert await services.probe.add(1, 2) == 3
-                assert await options(services.probe, idempotency_key="k").add(1, 2) == 3
-                call_id = await submit(services.probe.add, 2, 3, keep_result=60)
-                assert await services.result(call_id) == 5
-                await submit(services.probe.fail, "ValueError", "unheard")
-                held = services.probe.hold("gate")
-                await diary.says("holding gate")
-                first.signal(signal.SIGKILL)
-                second = workers.serve(folder, lease="500ms")
-                (tmp_path / "gate").touch()
-                assert await held == "gate"
-                assert await services.probe.signup("gate") == "Success"
-                assert set(await services.describe("probe")) == {"Default", "Admin"}
-            assert second.terminate() == 0
-            assert not [line for line in second.errors if "NOPERM" in line]
-            code, said, errors = operate(login("operator"), "dead", "list", "probe")
-            assert (code, len(said.splitlines())) == (0, 1), errors
-            assert operate(login("operator"), "dead", "replay", "probe", "--all")[0] == 0
-            assert "dead letters" in operate(login("operator"), "doctor")[1]
-            with redis.Redis.from_url(login("caller-probe"), protocol=2) as caller:
-                for forbidden in (
-                    ["GET", "callyard:{other}:result:x"],
-                    ["XRANGE", "callyard:{probe}:calls:Default", "-", "+"],
-                    ["FLUSHALL"],
-                ):
-                    with pytest.raises(redis.exceptions.NoPermissionError):
-                        caller.execute_command(*forbidden)
-        finally:
-            workers.close()

@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import re
 import secrets
-import shlex
 import signal
 from collections import Counter
 from functools import partial
@@ -16,8 +14,9 @@ import redis
 from broker.operator.cli import main
 from client import RemoteError, connect
 from tests.acceptance.conftest import Place
+from tests.support.pages import acl_lines
 from tests.support.servers import serving
-from tests.support.workers import ROOT, service_folder, until, workers_on
+from tests.support.workers import service_folder, until, workers_on
 
 pytestmark = pytest.mark.redis
 
@@ -449,17 +448,9 @@ async def test_operator_lists_replays_and_drops_dead_messages(place, server, job
     assert (await operate("dead", "list", "queue:no such"))[0] == 2
 
 
-def acl_lines():
-    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-    lines = "".join(re.findall(r"```acl\n(.*?)```", text, re.DOTALL)).replace("\\\n", " ")
-    for name, value in (("SERVICE", "jobs"), ("NAMESPACE", "cache"), ("QUEUE", "work")):
-        lines = lines.replace(name, value)
-    return [shlex.split(line) for line in lines.splitlines() if line]
-
-
 async def test_users_with_the_lines_of_the_manual_can_use_kv_and_queues(tmp_path):
     with serving("redis-server") as url, redis.Redis.from_url(url, protocol=2) as server:
-        for line in acl_lines():
+        for line in acl_lines(SERVICE="jobs", NAMESPACE="cache", QUEUE="work"):
             server.execute_command(*line)
 
         def login(user):
