@@ -83,6 +83,26 @@ def test_image_runs_the_worker_as_an_ordinary_user(dockerfile):
     assert json.loads(lines[-1].removeprefix("CMD ")) == ["python", "-m", "worker_runtime"]
 
 
+@pytest.mark.redis
+@pytest.mark.skipif(not shutil.which("redis-server"), reason="there is no redis-server on PATH")
+def test_redis_with_the_settings_of_the_manual_is_one_that_the_doctor_likes(root, tmp_path):
+    [settings] = of_pages("conf")
+    (tmp_path / "redis.conf").write_text(settings.text)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = str(probe.getsockname()[1])
+
+    command = ["redis-server", tmp_path / "redis.conf", "--bind", "127.0.0.1", "--port", port, "--dir", tmp_path]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout
+            assert any(b"Ready to accept connections" in line for line in process.stdout)
+            doctor = [sys.executable, "-m", "broker", "doctor", "--broker", f"redis://127.0.0.1:{port}"]
+            done = subprocess.run(doctor, cwd=root, capture_output=True, text=True, check=False)
+            assert (done.returncode, done.stdout) == (0, "nothing is wrong\n")
+        finally:
+            process.terminate()
+
+
 def of_pages(language: str) -> list[Block]:
     return [b for page in (ROOT / "docs").rglob("*.md") for b in blocks(page) if b.language == language]
 

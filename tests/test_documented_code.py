@@ -3,6 +3,7 @@
 `tests/support/pages.py` says how a page marks what readers need not see, `tests/support/scenes.py` how it is played.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -18,11 +19,14 @@ from tests.support.scenes import ELSEWHERE, Scene
 RUN = {"python", "console", "toml", "jsonc"}
 TRIED_ELSEWHERE = {
     "acl": "tests/acceptance/test_users.py",
+    "conf": "tests/test_deployment.py",
     "ini": "tests/test_deployment.py",
     "yaml": "tests/test_deployment.py",
 }
 """Languages whose blocks need a test that knows what they are for."""
 TEXT = {"", "run"}
+PLUGINS = ("-p", "anyio.pytest_plugin", "-p", "worker_runtime.pytest_plugin")
+"""What a user's tests need. Others take longer to load than the tests to run."""
 MOST_FRAGMENTS = 6
 MOST_ELSEWHERE = 16
 EVERY_BLOCK = [(page, block) for page in PAGES for block in blocks(page)]
@@ -56,8 +60,9 @@ def test_examples_pass_as_tests_of_a_user(page, tmp_path):
     )
 
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-W", "error", "-c", tmp_path / "pytest.ini", tmp_path],
-        cwd=ROOT, capture_output=True, text=True, check=False,
+        [sys.executable, "-m", "pytest", "-q", "-W", "error", *PLUGINS, "-c", tmp_path / "pytest.ini", tmp_path],
+        cwd=ROOT, env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
 
     assert done.returncode == 0, done.stdout

@@ -7,6 +7,8 @@ import anyio
 import pytest
 
 from client import CallTimeout, options, submit
+from worker_runtime.testing import serve
+from workers import WorkerEntrypoint
 
 
 async def test_timeout_option_ends_the_wait_and_the_method(services, stage):
@@ -55,6 +57,23 @@ async def test_cancelling_a_call_cancels_the_call_that_it_made_in_turn(services,
     call.cancel()
 
     await stage.diary.says("cancelled two-deep True")
+
+
+class UsesUpItsTime(WorkerEntrypoint):
+    async def late(self):
+        """As a nested call whose deadline, being the same, is noticed a moment before this one's."""
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise CallTimeout("nested gave no answer by its deadline.") from None
+
+
+async def test_a_nested_call_that_uses_up_the_time_makes_a_timeout_of_the_call():
+    async with serve(UsesUpItsTime) as service:
+        # A kept result has no caller whose own timer could be faster than the answer.
+        call_id = await submit(options(service.stub, timeout=0.1, keep_result=60).late)
+        with pytest.raises(CallTimeout, match="was cancelled at its deadline"):
+            await service.services.result(call_id)
 
 
 async def test_deadline_bounds_nested_calls(services):
