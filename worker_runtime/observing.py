@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final, Literal, NamedTuple
 
 from broker.codec import decode
-from broker.envelope import FETCH, RAISED, RETURNED, Outcome
+from broker.envelope import FETCH, RAISED, RESULTS, RETURNED, Outcome
 from broker.errors import RpcError
 from worker_runtime.delivery import Work
 from worker_runtime.invocation import Invocation
@@ -43,6 +43,11 @@ Observer = Callable[[Ended], None]
 def describe_end(work: Work, outcome: Outcome, invocation: Invocation | None) -> Ended:
     """What an observer is told of *outcome*; *invocation* is None where the call never began."""
     step = work.call.program[-1] if work.call.program else None
+    if outcome.kind == RESULTS:
+        # Several steps, or results that refer to objects: as the last of them ended, so did the call.
+        from client.session.outcomes import read_together
+
+        outcome = read_together(outcome.body)[1][-1][1]
     how = _HOW.get(outcome.kind, "refused")
     return Ended(
         work.delivery.source.serving.service.name,

@@ -13,7 +13,7 @@ from broker.methods.checking import LAX, Checking
 from broker.methods.description import describe_parameters, describe_result
 from broker.methods.policy import Policy, policy_of
 from broker.methods.results import CheckResult, compile_result
-from broker.methods.signature import signature_of
+from broker.methods.signature import shown_signature, signature_of
 from broker.methods.visibility import Kind, Member, not_found, resolve, resolve_fetch
 
 _PREPARED: Final = "__callyard_methods__"
@@ -33,8 +33,8 @@ class Method:
     """
 
     __slots__ = (
-        "_doc", "_member", "_signature", "check_result", "is_async", "is_async_generator", "kind", "name", "policy",
-        "validate",
+        "_doc", "_member", "_owner", "_signature", "check_result", "is_async", "is_async_generator", "kind", "name",
+        "policy", "validate",
     )  # fmt: skip
 
     def __init__(self, cls: type, member: Member, checking: Checking = LAX) -> None:
@@ -47,6 +47,7 @@ class Method:
         self.name: str = member.name
         self.kind: Kind = member.kind
         self._member: Any = member.value
+        self._owner: type = member.owner
         self._signature = signature_of(called, member.owner, member.name)
         self._doc = inspect.getdoc(called) or ""
         bound = called.__get__(object(), cls)
@@ -75,7 +76,7 @@ class Method:
         """What callers may know of it: kind, signature, documentation and JSON schemas, as plain values."""
         described: dict[str, Any] = {
             "kind": self.kind,
-            "signature": f"{self.name}{self._signature}",
+            "signature": f"{self.name}{shown_signature(self._signature, self._owner)}",
             "doc": self._doc,
             **describe_result(self._signature, stream=self.is_async_generator),
         }

@@ -48,6 +48,11 @@ def signature_of(member: Any, owner: type, name: str) -> inspect.Signature:
     return signature.replace(parameters=parameters, return_annotation=returned)
 
 
+def shown_signature(signature: inspect.Signature, owner: type) -> str:
+    """*signature* as people read it: `None` for the type of None, and the classes of *owner*'s own module by name."""
+    return str(signature).replace(f"{owner.__module__}.", "").replace("-> NoneType", "-> None")
+
+
 def _bound_signature(member: Any, owner: type, name: str) -> inspect.Signature:
     try:
         bound = member.__get__(object(), owner)

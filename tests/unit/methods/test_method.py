@@ -302,6 +302,13 @@ def test_a_method_without_self_is_a_mistake() -> None:
         prepare(Forgetful, "add")
 
 
+def test_the_signature_names_types_as_the_service_does() -> None:
+    class Named(WorkerEntrypoint):
+        def find(self, user: User) -> None: ...
+
+    assert prepare(Named, "find").describe()["signature"] == "find(user: User) -> None"
+
+
 def test_the_description_is_plain_and_says_signature_documentation_and_schema() -> None:
     described = prepare(Shop, "add").describe()
     assert described["signature"] == "add(a: int, b: int) -> int"

@@ -222,12 +222,34 @@ async def test_observer_is_told_of_each_call_once_even_with_background_tasks():
     ]
 
 
+async def test_observer_is_told_of_a_returned_object_and_of_the_chain_on_it_as_of_any_other_result():
+    ended = []
+    async with serve(Librarian) as librarian:
+        librarian._worker.observe(ended.append)
+        assert await librarian.stub.statement("x").first() == "first of x"
+        with pytest.raises(AttributeError):
+            await librarian.stub.statement("x").last()
+        await (await librarian.stub.statement("x")).dup().first()
+
+    assert [(one.method, one.how) for one in ended] == [
+        ("first", "returned"),
+        ("last", "refused"),
+        ("statement", "returned"),
+    ]
+    assert ended[1].error.startswith("MethodNotFound: ")
+
+
 class Statement(RpcTarget):
     def __init__(self, word):
         self.word = word
 
     async def first(self) -> str:
         return f"first of {self.word}"
+
+
+class Librarian(WorkerEntrypoint):
+    def statement(self, word):
+        return Statement(word)
 
 
 class FakeDatabase:
