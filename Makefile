@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reference test check fmt cov chaos bench-setup bench bench-report profile clean
+.PHONY: help demo demo-reference test check fmt cov chaos bench-setup bench bench-report profile docs docs-serve docs-screens clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-15s %s\n", $$1, $$2 }'
@@ -55,8 +55,21 @@ profile: $(VENV)/.dev  ## Show where the microseconds of a call go, by stage
 	@.ci/obtain-redis
 	$(BIN)/python -m bench.profile $(ARGS)
 
+docs: $(VENV)/.dev  ## Build the documentation into site/; every warning is an error
+	$(BIN)/python -m website.reference $(if $(CI),--check)
+	$(BIN)/zensical build --strict --clean
+	$(BIN)/python -m website.checks site
+
+docs-serve: $(VENV)/.dev  ## Show the documentation at http://127.0.0.1:8000 while you write it
+	$(BIN)/python -m website.reference
+	$(BIN)/zensical serve --dev-addr 127.0.0.1:8000
+
+docs-screens: $(VENV)/.dev  ## Take the pictures of terminals anew, from what the commands print
+	@.ci/obtain-redis
+	$(BIN)/python -m website.screens
+
 clean:  ## Remove the environment and everything generated
-	rm -rf $(VENV) .bench build dist .coverage .coverage.* .hypothesis .import_linter_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .bench build dist site .cache .coverage .coverage.* .hypothesis .import_linter_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

@@ -79,8 +79,7 @@ def run_completion(arguments: Sequence[str]) -> None:
     Raises:
         UsageError: it is none that there is a script for.
     """
-    parser = Parser("completion", "SHELL", description=_COMPLETION, epilog=EXIT_CODES)
-    _, words = parser.read(arguments)
+    _, words = _parser().read(arguments)
     if len(words) != 1 or words[0] not in _SCRIPTS:
         raise UsageError(f"Name a shell: {' or '.join(_SCRIPTS)}.")
     say(_SCRIPTS[words[0]].strip())
@@ -113,3 +112,7 @@ async def _ask(asked: Asked) -> tuple[list[str], dict[str, Any]]:
             return [], await read_offers(link, ServiceKeys(prefix, check_service(asked.service)))
         finally:
             await link.close()
+
+
+def _parser() -> Parser:
+    return Parser("completion", "SHELL", description=_COMPLETION, epilog=EXIT_CODES)
