@@ -1,7 +1,7 @@
-"""`python -m website.checks SITE`: look at the built site as a browser does, and at the docstrings behind the reference.
+"""`python -m website.checks SITE`: look at the built site as a browser does, and at the docstrings behind it.
 
-Every link leads to a page that is there, and to a place on it; every picture, style and script is the site's own; every page
-stands in the navigation; every docstring that is shown can be read as what it means.
+Every link leads to a page that is there, and to a place on it; every picture, style and script is the site's own;
+every page stands in the navigation; every docstring that is shown can be read as what it means.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def _entries(entry: Any) -> Iterator[str]:
 
 
 def unclear_docstrings(docs: Path) -> list[str]:
-    """What is not clear in the docstrings that the reference shows: parameters that do not exist, sections that break."""
+    """What is not clear in the docstrings that the reference shows, such as parameters that do not exist."""
     heard: list[str] = []
 
     class Hears(logging.Handler):

@@ -23,8 +23,8 @@ PAGES: Final = Path(__file__).parent.parent / "docs" / "reference"
 
 _CODE: Final = re.compile(r"[,;]\s+(?=\d+ )")
 _SETTINGS: Final = """\
-The table `[callyard]` of a `wrangler.toml` (`"callyard"` in JSON). A flag goes before the environment, the environment before the
-table. Durations are seconds or, for example, `250ms`, `10m`; sizes are bytes or, for example, `4MiB`.
+The table `[callyard]` of a `wrangler.toml` (`"callyard"` in JSON). A flag goes before the environment, the environment
+before the table. Durations are seconds or, for example, `250ms`, `10m`; sizes are bytes or, for example, `4MiB`.
 """
 _CALLERS: Final = """\
 ## Callers
@@ -64,7 +64,7 @@ def pages() -> list[Page]:
 def settings() -> str:
     """The settings of a service as a table, and what callers read."""
     rows = [
-        (f"`{name}`", f"`{flag.default}`" if flag.default else "none", f"`{flag.flag}`", f"`{flag.variable}`", flag.description)
+        (f"`{name}`", f"`{flag.default or 'none'}`", f"`{flag.flag}`", f"`{flag.variable}`", flag.description)
         for name, flag in zip(Settings.model_fields, Settings.flags(), strict=True)
     ]
     return f"{_SETTINGS}\n{_table(('setting', 'default', 'flag', 'environment', ''), rows)}\n{_CALLERS}"

@@ -1,6 +1,6 @@
 """`python -m website.screens`: pictures of terminals, made of what the commands really print.
 
-Each command runs on a terminal of its own, and what it wrote there, with its colours, becomes a picture in `docs/pictures`.
+Each command runs on a terminal of its own; what it wrote there, with its colours, becomes a picture in `docs/pictures`.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ PICTURES: Final = ROOT / "docs" / "pictures"
 COLUMNS: Final = 100
 PATIENCE: Final = 20.0
 
+_COLOURS: Final = (
+    (236, 110, 120), (142, 202, 150), (235, 203, 139), (129, 161, 241), (199, 146, 234), (122, 204, 214),
+)  # fmt: skip
 _THEME: Final = TerminalTheme(
     (27, 31, 42),
     (216, 222, 233),
-    [(59, 66, 82), (236, 110, 120), (142, 202, 150), (235, 203, 139), (129, 161, 241), (199, 146, 234), (122, 204, 214),
-     (216, 222, 233)],
-    [(130, 139, 158), (236, 110, 120), (142, 202, 150), (235, 203, 139), (129, 161, 241), (199, 146, 234), (122, 204, 214),
-     (236, 239, 244)],
+    [(59, 66, 82), *_COLOURS, (216, 222, 233)],
+    [(130, 139, 158), *_COLOURS, (236, 239, 244)],
 )  # fmt: skip
 _FRAME: Final = """\
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" role="img" \
@@ -124,7 +125,8 @@ def main() -> None:
     with closing(Screen(["-m", "worker_runtime", "dev", *services, "--http", "127.0.0.1:0"], {})) as dev:
         url = {"BROKER_URL": dev.read_until(r"embedded broker \(.*\) at (\S+)")[1]}
         dev.read_until("ready ")
-        said = {words: _said(words, url) for words in ("describe shop", "call worker_b.add 1 2", "call worker_b.add one 2")}
+        shown = ("describe shop", "call worker_b.add 1 2", "call worker_b.add one 2")
+        said = {words: _said(words, url) for words in shown}
         for words in ("call worker_b.total", "call worker_a.fetch /"):
             _said(words, url)
         dev.read_until(r"worker_a.fetch.*\n")
