@@ -64,10 +64,10 @@ def pages() -> list[Page]:
 def settings() -> str:
     """The settings of a service as a table, and what callers read."""
     rows = [
-        (f"`{name}`", f"`{flag.default or 'none'}`", f"`{flag.flag}`", f"`{flag.variable}`", flag.description)
+        (f"`{name}`", f"`{flag.default or 'none'}`", flag.description, f"`{flag.flag}`<br>`{flag.variable}`")
         for name, flag in zip(Settings.model_fields, Settings.flags(), strict=True)
     ]
-    return f"{_SETTINGS}\n{_table(('setting', 'default', 'flag', 'environment', ''), rows)}\n{_CALLERS}"
+    return f"{_SETTINGS}\n{_table(('setting', 'default', 'meaning', 'flag, environment'), rows)}\n{_CALLERS}"
 
 
 def command_lines() -> str:
