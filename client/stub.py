@@ -74,7 +74,9 @@ class Stub:
 
         Redirects are followed through the same stub, unless `redirect="manual"` or `"error"`.
 
-        Raises: what a call raises, and `TypeError` where a redirect cannot be followed.
+        Raises:
+            TypeError: a redirect cannot be followed.
+            Exception: what any other call raises.
         """
         request = resource if isinstance(resource, Request) and not init else Request(resource, **init)
         began = asyncio.get_running_loop().time()

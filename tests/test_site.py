@@ -52,6 +52,7 @@ def test_a_whole_site_has_no_broken_links(tmp_path):
         ('<a href="#nowhere">x</a>', "a place that is not on that page"),
         ('<img src="gone.svg">', "loads gone.svg, which is not there"),
         ('<script src="https://cdn.example/a.js"></script>', "from elsewhere"),
+        ('<pre class="mermaid">graph TD</pre>', "loads //mermaid from elsewhere"),
         ('<link rel="preconnect" href="//fonts.example">', "from elsewhere"),
     ],
 )

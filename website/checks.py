@@ -24,6 +24,8 @@ PACKAGES: Final = ("broker", "client", "worker_runtime", "workers")
 _LOADED: Final = {("script", "src"), ("img", "src"), ("source", "src"), ("iframe", "src"), ("object", "data")}
 """Attributes whose URL a browser loads without being asked to."""
 _LOADED_LINKS: Final = {"stylesheet", "icon", "preload", "modulepreload", "preconnect", "dns-prefetch", "manifest"}
+_FETCHING: Final = {"mermaid", "glightbox", "pyodide"}
+"""Classes for which the theme's own script fetches a library from elsewhere."""
 
 
 class Page(HTMLParser):
@@ -44,6 +46,7 @@ class Page(HTMLParser):
             self.links.append(given["href"])
         if tag == "link" and _LOADED_LINKS & set(given.get("rel", "").split()):
             self.loads.append(given["href"])
+        self.loads += [f"//{name}" for name in _FETCHING & set(given.get("class", "").split())]
         self.loads += [value for name, value in given.items() if (tag, name) in _LOADED]
 
 

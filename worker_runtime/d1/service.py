@@ -28,7 +28,11 @@ class D1Service(WorkerEntrypoint):
     """
 
     async def read(self, database_id: str, queries: list[Any]) -> list[Any]:
-        """Run queries that change nothing, as one transaction."""
+        """Run queries that change nothing, as one transaction.
+
+        Raises:
+            D1Error: one of them changes something, or the database refuses it.
+        """
         asked = _queries(queries)
         if not all_read(asked):
             raise D1Error("read() takes queries that change nothing.")
@@ -37,7 +41,11 @@ class D1Service(WorkerEntrypoint):
     # A worker may be lost after its commit and before its reply; a write that ran again would count twice.
     @policy(retries=0)
     async def write(self, database_id: str, queries: list[Any]) -> list[Any]:
-        """Run queries as one transaction, at most once."""
+        """Run queries as one transaction, at most once.
+
+        Raises:
+            D1Error: the database refuses one of them; then none has any effect.
+        """
         return await self._held(database_id).run(_queries(queries), _plain)
 
     async def dump(self, database_id: str) -> bytes:
