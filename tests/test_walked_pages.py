@@ -5,7 +5,7 @@ import pytest
 from tests.support.walking import Walk, blocks
 from tests.support.workers import ROOT
 
-pytestmark = pytest.mark.redis
+pytestmark = [pytest.mark.redis, pytest.mark.timeout(180)]
 
 
 @pytest.mark.parametrize("name", ["tutorial", "kv-and-queues", "assets"])

@@ -143,9 +143,14 @@ def _word(action: argparse.Action) -> str:
 
 def _spelled(action: argparse.Action) -> str:
     if not action.option_strings:
-        return f"`{action.metavar or action.dest}`"
+        return _code(str(action.metavar or action.dest))
     value = "" if action.nargs == 0 else f" {action.metavar or action.dest.upper()}"
-    return ", ".join(f"`{flag}{value}`" for flag in action.option_strings)
+    return ", ".join(_code(flag + value) for flag in action.option_strings)
+
+
+def _code(text: str) -> str:
+    """*text* as code in a cell; how a bar is written between backticks there, readers of Markdown do not agree on."""
+    return f"<code>{text.replace('|', '&#124;')}</code>" if "|" in text else f"`{text}`"
 
 
 def _help(action: argparse.Action) -> str:
@@ -154,7 +159,7 @@ def _help(action: argparse.Action) -> str:
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     lines = [head, ("---",) * len(head), *rows]
-    return "".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |\n" for line in lines)
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def main() -> int:
