@@ -9,7 +9,7 @@ from typing import Any, Final
 from broker.codec import decode, encode, pack, unpack
 from broker.errors import RpcError
 from broker.keys import ServiceKeys
-from broker.link import Link
+from broker.link import Link, Script
 from broker.names import is_service
 
 META_TTL_MS: Final = 30_000
@@ -18,6 +18,7 @@ META_TTL_MS: Final = 30_000
 _BACKLOG: Final = "backlog:"
 _ENTRYPOINT: Final = "entrypoint:"
 _LARGEST: Final = 1 << 22
+_FORGET: Final = Script("forget")
 
 Offer = dict[str, Any]
 """What one entrypoint offers; docs/protocol.md section 2 says its fields."""
@@ -66,6 +67,15 @@ async def publish_version(link: Link, keys: ServiceKeys, methods: Mapping[str, C
     renewed = link.send("PEXPIRE", keys.versions, META_TTL_MS)
     await stored
     await renewed
+
+
+async def forget_entrypoints(link: Link, keys: ServiceKeys) -> None:
+    """Take back what only workers offered that are gone; whoever calls this has said its own versions before.
+
+    Raises:
+        RpcError: Redis refused it or is away.
+    """
+    await _FORGET.run(link, [keys.meta, keys.versions], [])
 
 
 async def read_versions(link: Link, keys: ServiceKeys, entrypoint: str, now_ms: int) -> list[frozenset[str]]:

@@ -15,7 +15,7 @@ from broker.codec import pack, unpack
 from broker.errors import ConfigurationError, RpcError
 from broker.keys import GROUP, ServiceKeys
 from broker.link import Address, Link, Script
-from broker.registry import publish_offers, publish_version
+from broker.registry import forget_entrypoints, publish_offers, publish_version
 from client.caller import Caller
 from client.outgoing import close_pool
 from client.session.running import Runner
@@ -317,9 +317,11 @@ class Worker:
 
     async def _offer(self) -> None:
         for serving, offers in zip(self.servings, self._offers, strict=True):
-            await publish_offers(self._commands, serving.keys, offers, backlog=serving.settings.backlog)
+            # In this order: to others, an offer without a version is one that was left behind.
             now = self._caller.clock.at(asyncio.get_running_loop().time())
             await publish_version(self._commands, serving.keys, serving.service.names, now)
+            await publish_offers(self._commands, serving.keys, offers, backlog=serving.settings.backlog)
+            await forget_entrypoints(self._commands, serving.keys)
             card = serving.keys.worker(self.name)
             stored = self._commands.send(
                 "HSET", card, "pid", os.getpid(), "host", socket.gethostname(),

@@ -3,7 +3,7 @@
 from typing import Any
 
 from broker.keys import ServiceKeys
-from broker.registry import list_services, publish_offers, read_offers
+from broker.registry import forget_entrypoints, list_services, publish_offers, publish_version, read_offers
 from tests.support.servers import opened
 
 KEYS = ServiceKeys("test", "shop")
@@ -44,5 +44,26 @@ async def test_services_with_live_workers_are_found_under_their_prefix(broker_ur
         await link.send("SET", "test:{text}:meta", "x")
 
         assert await list_services(link, "test") == ["shop", "todo-app"]
+    finally:
+        await link.close()
+
+
+async def test_an_entrypoint_that_only_workers_of_an_older_version_had_is_forgotten_once_they_are_gone(broker_url):
+    link = await opened(broker_url)
+    try:
+        await publish_version(link, KEYS, {"Default": ["add"], "Admin": ["purge"]}, 0)
+        await publish_offers(link, KEYS, {"Default": {}, "Admin": {}}, backlog=7)
+        still = 1_000
+        await publish_version(link, KEYS, {"Default": ["add", "more"]}, still)
+        await publish_offers(link, KEYS, {"Default": {}}, backlog=7)
+        await forget_entrypoints(link, KEYS)
+        assert set(await read_offers(link, KEYS)) == {"Default", "Admin"}
+
+        gone = 31_000
+        await publish_version(link, KEYS, {"Default": ["add", "more"]}, gone)
+        await forget_entrypoints(link, KEYS)
+
+        assert set(await read_offers(link, KEYS)) == {"Default"}
+        assert await link.send("HKEYS", KEYS.meta) == [b"backlog:Default", b"entrypoint:Default"]
     finally:
         await link.close()
