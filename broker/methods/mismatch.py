@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, get_args
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, core_schema
 
 _MOST: Final = 10
+_READ: Final = 200
+"""Mismatches that are put into words, of which many may read alike."""
+_COUNTLESS: Final = 10_000
+"""Mismatches from which on only their number is told: naming ten of a million would hold up the whole worker."""
+_TELLING: Final = 4
+"""Letters and digits of a value that are recognised without what stands between them."""
 _MISSING: Final = {"missing_argument", "missing_positional_only_argument", "missing_keyword_only_argument"}
+_OWN: Final = frozenset(get_args(core_schema.ErrorType))
+"""The mismatches that pydantic puts into words itself; any other is of a `PydanticCustomError`."""
 # Messages of pydantic that quote what they were given.
 _QUOTING: Final = {
     "union_tag_invalid": "Input should have one of the expected tags",
@@ -22,17 +30,21 @@ _QUOTING: Final = {
 
 def explain(error: ValidationError, signature: inspect.Signature, args: Sequence[Any]) -> str:
     """Every mismatch of *error* in one line, ten at most; values of arguments never appear."""
-    details = error.errors(include_url=False, include_context=False)
-    said = list(dict.fromkeys(_line(detail, signature, args) for detail in details))
-    more = len(said) - _MOST
-    return "; ".join(said[:_MOST]) + (f"; and {more} more" if more > 0 else "")
+    return _told(error, "there are", lambda detail: _line(detail, signature, args))
 
 
 def explain_result(error: ValidationError) -> str:
     """Every mismatch of a result in one line, ten at most; its values never appear."""
+    return _told(error, "has", lambda detail: f"{_at(detail)}{_expected(detail)}")
+
+
+def _told(error: ValidationError, has: str, line: Callable[[ErrorDetails], str]) -> str:
+    count = error.error_count()
+    if count > _COUNTLESS:
+        return f"{has} {count} mistakes, too many to name: give less of it to read which"
     details = error.errors(include_url=False, include_context=False)
-    said = list(dict.fromkeys(f"{_at(detail)}{_expected(detail)}" for detail in details))
-    more = len(said) - _MOST
+    said = list(dict.fromkeys(map(line, details[:_READ])))
+    more = len(said) - _MOST + len(details[_READ:])
     return "; ".join(said[:_MOST]) + (f"; and {more} more" if more > 0 else "")
 
 
@@ -71,12 +83,20 @@ def _parameter(where: int | str, positional: list[str]) -> str:
 
 
 def _message(detail: ErrorDetails) -> str:
-    message = _QUOTING.get(detail["type"], detail["msg"])
+    kind, message = detail["type"], _QUOTING.get(detail["type"], detail["msg"])
     # The author of a validator writes the rest, often with the value in it.
-    written = detail["type"] in ("value_error", "assertion_error")
-    if written and any(leaf in message for leaf in _leaves(detail["input"])):
-        return "Value is not valid"
-    return message
+    written = kind in ("value_error", "assertion_error") or kind not in _OWN
+    return "Value is not valid" if written and _quotes(message, detail["input"]) else message
+
+
+def _quotes(message: str, value: Any) -> bool:
+    """Whether *message* holds a part of *value*, be it in other letters or without the spaces in it."""
+    bare = _bare(message)
+    return any(leaf in message or (len(_bare(leaf)) >= _TELLING and _bare(leaf) in bare) for leaf in _leaves(value))
+
+
+def _bare(text: str) -> str:
+    return "".join(filter(str.isalnum, text)).casefold()
 
 
 def _leaves(value: Any, depth: int = 8) -> Iterator[str]:

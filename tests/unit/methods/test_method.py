@@ -9,7 +9,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
-from pydantic import BaseModel, Field, field_validator
+from pydantic import AfterValidator, BaseModel, Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from broker.errors import ConfigurationError, InvalidArguments, MethodNotFound
 from broker.methods.method import Method, prepare, prepare_fetch
@@ -31,6 +32,18 @@ class Secret(BaseModel):
     @classmethod
     def refuse(cls, word: str) -> str:
         raise ValueError(f"{word!r} is too weak")
+
+
+def custom(card: str) -> str:
+    raise PydanticCustomError("card", "Card {number} is none", {"number": card})
+
+
+def tidied(card: str) -> str:
+    raise ValueError(f"card {card.replace(' ', '').upper()} is none")
+
+
+def helpful(card: str) -> str:
+    raise PydanticCustomError("card", "A card has 16 digits")
 
 
 @dataclass
@@ -61,6 +74,12 @@ class Shop(WorkerEntrypoint):
     def rich(self, user: User, where: Point, colour: Colour, when: date) -> None: ...
 
     def weak(self, secret: Secret) -> None: ...
+
+    def custom(self, card: Annotated[str, AfterValidator(custom)]) -> None: ...
+
+    def tidied(self, card: Annotated[str, AfterValidator(tidied)]) -> None: ...
+
+    def helpful(self, card: Annotated[str, AfterValidator(helpful)]) -> None: ...
 
     def many(self, numbers: dict[str, list[int]]) -> None: ...
 
@@ -157,6 +176,21 @@ def test_a_mistake_inside_a_value_says_where() -> None:
 
 def test_a_long_list_of_mistakes_is_cut() -> None:
     assert refusal("many", {"n": ["x"] * 50}).endswith("; and 40 more")
+
+
+def test_so_many_mistakes_that_naming_them_would_hold_up_the_worker_are_counted() -> None:
+    assert refusal("many", {"n": ["x"] * 20_000}) == (
+        "many(): there are 20000 mistakes, too many to name: give less of it to read which"
+    )
+
+
+@pytest.mark.parametrize("name", ["custom", "tidied"])
+def test_no_way_of_refusing_a_value_quotes_it(name: str) -> None:
+    assert refusal(name, "ab12 cd34") == f"{name}(): parameter 'card': Value is not valid, got str"
+
+
+def test_the_text_of_a_custom_error_that_quotes_nothing_is_told() -> None:
+    assert "A card has 16 digits" in refusal("helpful", "ab12 cd34")
 
 
 def test_the_text_of_a_validator_is_left_out_where_it_quotes_the_value() -> None:
