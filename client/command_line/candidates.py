@@ -9,6 +9,7 @@ from client.offers.reading import entrypoints_of, is_name, mapping, members_of, 
 
 COMMANDS: Final = ("call", "completion", "describe", "gateway", "types")
 _DEEPEST: Final = 8
+_MOST_BITS: Final = 128
 _CONNECTION: Final = ("--broker", "--json", "--prefix")
 _GATEWAY: Final = ("--listen", "--route", "--timeout", "--longest-timeout", "--grace", "--max-body", "--trust")
 _OPTIONS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -123,17 +124,22 @@ def _arguments(asked: Asked, offers: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name}="
 
 
-def _values(schema: object, definitions: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
-    given = mapping(schema)
+def _values(
+    schema: object, definitions: Mapping[str, Any], depth: int = 0, followed: set[str] | None = None
+) -> Iterator[str]:
+    given, followed = mapping(schema), set[str]() if followed is None else followed
     reference = given.get("$ref")
     variants = [*sequence(given.get("anyOf"))]
-    if isinstance(reference, str):
+    if isinstance(reference, str) and reference not in followed:
+        followed.add(reference)
         variants.append(definitions.get(reference.removeprefix("#/$defs/")))
     for variant in variants if depth < _DEEPEST else []:
-        yield from _values(variant, definitions, depth + 1)
+        yield from _values(variant, definitions, depth + 1, followed)
     if given.get("type") == "boolean":
         yield from ("false", "true")
     for value in [*sequence(given.get("enum")), given.get("const")]:
         # A shell reads these lines: nothing else than plain words may stand in them.
-        if isinstance(value, str | int) and is_name(f"_{value}"):
-            yield str(value)
+        if isinstance(value, str) and is_name(f"_{value}"):
+            yield value
+        elif isinstance(value, int) and value.bit_length() <= _MOST_BITS:
+            yield str(value).lower()

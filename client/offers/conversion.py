@@ -69,21 +69,27 @@ class Converter:
                 return self._shaped(value, leaf)
         return value
 
-    def _leaves(self, schema: object, depth: int = 0) -> Iterator[Mapping[str, Any]]:
-        """The alternatives of *schema*, each without a reference or a union at its top."""
-        given = mapping(schema)
+    def _leaves(
+        self, schema: object, depth: int = 0, followed: set[str] | None = None
+    ) -> Iterator[Mapping[str, Any]]:
+        """The alternatives of *schema*, each without a reference or a union at its top, and each once."""
+        given, followed = mapping(schema), set[str]() if followed is None else followed
         if depth > _DEEPEST or not given:
             return
         reference = given.get("$ref")
         if isinstance(reference, str):
-            yield from self._leaves(self._definitions.get(reference.removeprefix(_REFERENCE)), depth + 1)
+            if reference not in followed:
+                # A second time it says nothing new, and unions of unions would come to more than a machine can hold.
+                followed.add(reference)
+                definition = self._definitions.get(reference.removeprefix(_REFERENCE))
+                yield from self._leaves(definition, depth + 1, followed)
             return
         if given.get("x-python") == "Decimal":
             yield given
             return
         variants = [*sequence(given.get("anyOf")), *sequence(given.get("oneOf")), *sequence(given.get("allOf"))]
         for variant in variants:
-            yield from self._leaves(variant, depth + 1)
+            yield from self._leaves(variant, depth + 1, followed)
         if kinds := sequence(given.get("type")):
             variants = [{**given, "type": kind} for kind in kinds]
             yield from variants

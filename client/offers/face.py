@@ -13,12 +13,17 @@ Scalar = str | int | bool | None
 class Type:
     """A type: its name, the types in its brackets, and of a `Literal` the values.
 
-    A union is called `|`; `...` stands for the dots in `tuple[int, ...]`.
+    A union is called `|`; `...` stands for the dots in `tuple[int, ...]`. *size* is how many types it is when written
+    out: one that is made of a few, each of them several times, may be larger than what any machine holds.
     """
 
     name: str
     arguments: tuple[Type, ...] = ()
     values: tuple[Scalar, ...] = ()
+    size: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", 1 + sum(argument.size for argument in self.arguments))
 
     def names(self) -> Iterator[str]:
         """The names of this type and of all in it."""

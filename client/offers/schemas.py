@@ -10,6 +10,9 @@ from client.offers.face import ANY, NONE, Field, Record, Scalar, Type, union
 from client.offers.reading import is_name, mapping, sequence, text
 
 _DEEPEST: Final = 40
+_LARGEST: Final = 1000
+"""Types that one type may consist of; nobody would read more, and a few definitions could ask for any number."""
+_MOST_BITS: Final = 128
 _FORMATS: Final = {
     "binary": "bytes", "base64url": "bytes", "date": "date", "date-time": "datetime", "decimal": "Decimal",
     "duration": "timedelta", "time": "time", "uuid": "UUID", "uuid1": "UUID", "uuid3": "UUID", "uuid4": "UUID",
@@ -26,7 +29,9 @@ class Records:
 
     def __init__(self, taken: Iterable[str]) -> None:
         self._taken: Final = {name.casefold() for name in taken}
+        self._numbers: dict[str, int] = {}
         self._found: dict[str, Record] = {}
+        self._shapes: dict[object, str] = {}
 
     @property
     def found(self) -> dict[str, Record]:
@@ -37,25 +42,34 @@ class Records:
         """A name like *wanted* that nothing else has; where it is taken, first with *twin* behind it."""
         name = "".join(part[:1].upper() + part[1:] for part in re.findall(r"[A-Za-z0-9]+", wanted))[:80]
         name = name if is_name(name) else f"Record{name}"
-        free, number = name, 1
+        free = name
         if twin and free.casefold() in self._taken:
             free = name = f"{name}{twin}"
+        number = self._numbers.get(name.casefold(), 1)
         while free.casefold() in self._taken:
             number += 1
             free = f"{name}{number}"
+        # Nobody shall count again from the start for each of thousands that have one title.
+        self._numbers[name.casefold()] = number
         self._taken.add(free.casefold())
         return free
 
     def release(self, name: str) -> None:
         """Give a claimed name back."""
         self._taken.discard(name.casefold())
+        base = name.casefold().rstrip("0123456789")
+        number = name[len(base) :]
+        if number and self._numbers.get(base, 0) >= int(number):
+            self._numbers[base] = int(number) - 1
 
-    def same_as(self, record: Record) -> str | None:
-        """The name under which the very same record is known already."""
-        for name, known in self._found.items():
-            if known.fields == _renamed(record, name).fields:
-                return name
-        return None
+    def keep(self, record: Record) -> str:
+        """The name under which *record* is known from now on: that of the very same one, if there is any."""
+        known = self._shapes.setdefault(_shape(record), record.name)
+        if known == record.name:
+            self._found[known] = record
+        else:
+            self.release(record.name)
+        return known
 
 
 class SchemaReader:
@@ -73,7 +87,11 @@ class SchemaReader:
         self._known: dict[str, Type] = {}
 
     def read(self, schema: object, depth: int = 0) -> Type:
-        """The type that *schema* describes; `Any` where it says nothing that types can say."""
+        """The type that *schema* describes; `Any` where it says nothing that types can say, or far too much."""
+        found = self._read(schema, depth)
+        return found if found.size <= _LARGEST else ANY
+
+    def _read(self, schema: object, depth: int) -> Type:
         given = mapping(schema)
         if depth > _DEEPEST:
             return ANY
@@ -142,18 +160,14 @@ class SchemaReader:
         name = self._records.claim(title, _TWIN if self._taken else "")
         if reference is not None:
             self._known[reference] = Type(name)
-        required = [key for key in sequence(given.get("required")) if isinstance(key, str)]
+        required = {key for key in sequence(given.get("required")) if isinstance(key, str)}
         fields = {
             key: Field(self.read(schema, depth + 1), key in required)
             for key, schema in mapping(given.get("properties")).items()
         }
         twin = self._taken and name.endswith(_TWIN)
         record = Record(name, fields, text(given.get("description")), twin)
-        known = self._records.same_as(record)
-        if known is None:
-            self._records.found[name] = record
-            return Type(name)
-        self._records.release(name)
+        known = self._records.keep(record)
         if reference is not None:
             self._known[reference] = Type(known)
         return Type(known)
@@ -165,6 +179,8 @@ def _literal(values: Iterable[object]) -> Type:
         if value is not None and not isinstance(value, str | int):
             return ANY
         scalars.append(value)
+    if any(isinstance(value, int) and value.bit_length() > _MOST_BITS for value in scalars):
+        return Type("int") if all(type(value) is int for value in scalars) else ANY
     if any(isinstance(value, str) and not value.isprintable() for value in scalars):
         return Type("str") if all(isinstance(value, str) for value in scalars) else ANY
     rest = [value for value in scalars if value is not None]
@@ -172,9 +188,11 @@ def _literal(values: Iterable[object]) -> Type:
     return union([*named, NONE] if len(rest) < len(scalars) else named)
 
 
-def _renamed(record: Record, name: str) -> Record:
-    def rename(given: Type) -> Type:
-        changed = name if given.name == record.name else given.name
-        return Type(changed, tuple(rename(argument) for argument in given.arguments), given.values)
+def _shape(record: Record) -> frozenset[tuple[str, Field]]:
+    """What two records have in common that are the same but for their names, by which they may refer to themselves."""
 
-    return Record(name, {key: Field(rename(f.type), f.required) for key, f in record.fields.items()})
+    def nameless(given: Type) -> Type:
+        name = "" if given.name == record.name else given.name
+        return Type(name, tuple(nameless(argument) for argument in given.arguments), given.values)
+
+    return frozenset((key, Field(nameless(field.type), field.required)) for key, field in record.fields.items())
