@@ -54,7 +54,7 @@ def _complain(error: Exception, given: list[str]) -> int:
 
 
 def _parser() -> Parser:
-    commands = "\n".join(f"  {name:10}{command.summary}" for name, command in COMMANDS.items())
+    commands = "\n".join(f"  {name:12}{command.summary}" for name, command in COMMANDS.items())
     return Parser(
         "", "COMMAND ...", description=f"Call services from the command line.\n\nCommands:\n{commands}",
         epilog=f"python -m client COMMAND --help says more of each.\n\n{EXIT_CODES}",

@@ -13,6 +13,8 @@ from client.command_line.described import lines_of
 
 _STYLES: Final = {"service": "bold", "entrypoint": "bold cyan", "doc": "dim"}
 _MARKS: Final = ("  (property)", "  (stream)")
+_HANGING: Final = "    "
+_NARROWEST: Final = 20
 
 
 def show(service: str, offers: Mapping[str, Any]) -> None:
@@ -27,4 +29,12 @@ def show(service: str, offers: Mapping[str, Any]) -> None:
             shown = syntax.highlight(line.text.removesuffix(mark))
             shown.rstrip()
             shown.append(mark, style="yellow")
-        console.print(Text("  " * line.depth) + shown, soft_wrap=True)
+        _print(console, "  " * line.depth, shown, "" if line.kind in _STYLES else _HANGING)
+
+
+def _print(console: Console, indent: str, shown: Text, hanging: str) -> None:
+    """Print *shown* within the width of the terminal; what does not fit follows below, *hanging* further in."""
+    width = max(_NARROWEST, console.width - len(indent) - len(hanging))
+    for at, part in enumerate(shown.wrap(console, width, overflow="fold", no_wrap=False)):
+        before = indent if part.plain else ""
+        console.print(Text(f"{before}{hanging}" if at else before) + part, soft_wrap=True)

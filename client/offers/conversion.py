@@ -69,9 +69,7 @@ class Converter:
                 return self._shaped(value, leaf)
         return value
 
-    def _leaves(
-        self, schema: object, depth: int = 0, followed: set[str] | None = None
-    ) -> Iterator[Mapping[str, Any]]:
+    def _leaves(self, schema: object, depth: int = 0, followed: set[str] | None = None) -> Iterator[Mapping[str, Any]]:
         """The alternatives of *schema*, each without a reference or a union at its top, and each once."""
         given, followed = mapping(schema), set[str]() if followed is None else followed
         if depth > _DEEPEST or not given:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command_lines import Shell, worker_of
+from tests.support.command_lines import Shell, on_terminal, worker_of
 from tests.support.workers import ROOT
 
 pytestmark = pytest.mark.redis
@@ -403,6 +403,19 @@ def test_a_terminal_is_told_that_a_long_call_goes_on_and_nothing_of_it_stays(she
     assert process.returncode == 4
     assert "reckoner.hang … 1 s, Ctrl-C cancels it\r\x1b[Kerror: CallTimeout" in said.decode()
     shell.worker_says("cancelled")
+
+
+def test_a_result_cannot_steer_the_terminal_and_goes_into_pipes_as_it_is(shell):
+    word = "\x1b]0;owned\x07\x9b31mred\x7f\u202eder\ttab"
+
+    assert on_terminal(shell.environment, "call", "reckoner.same", word) == (
+        r"\x1b]0;owned\x07\x9b31mred\x7f\u202eder" + "\ttab\r\n"
+    )
+    assert shell.call("reckoner.same", word, PYTHONUTF8="1").out == f"{word}\n"
+
+
+def test_help_keeps_names_and_what_they_are_for_apart(shell):
+    assert re.search(r"^  completion +print ", shell.run("--help").out, re.MULTILINE)
 
 
 def test_interrupt_exits_with_130_and_cancels_the_callee(shell):

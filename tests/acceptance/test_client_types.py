@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import pty
 import re
 import secrets
 import shutil
@@ -22,6 +21,7 @@ import pytest
 from broker.errors import InvalidArguments
 from client import InvalidResult, connect, connect_blocking, options
 from client.cli import main
+from tests.support.command_lines import on_terminal
 from tests.support.workers import ROOT, workers_on
 from tests.unit.offers.test_openrpc import check_structure
 
@@ -140,26 +140,22 @@ def test_the_description_says_version_and_code(shell):
 
 
 def test_a_terminal_gets_colours(shell):
-    terminal, other = pty.openpty()
-    with subprocess.Popen(
-        [sys.executable, "-m", "client", "describe", "shop"], cwd=ROOT, stdout=other,
-        env=shell.environment | {"TERM": "xterm-256color"},
-    ) as process:  # fmt: skip
-        os.close(other)
-        shown = b"".join(iter(lambda: read(terminal), b""))
-    os.close(terminal)
+    shown = on_terminal(shell.environment, "describe", "shop")
 
-    assert process.returncode == 0
-    assert b"\x1b[1mshop" in shown
-    assert "total(" in re.sub(r"\x1b\[[0-9;]*m", "", shown.decode())
+    assert "\x1b[1mshop" in shown
+    assert "total(" in plain(shown)
 
 
-def read(terminal: int) -> bytes:
-    """What comes from *terminal*; nothing once the other end is closed, which Linux calls an error."""
-    try:
-        return os.read(terminal, 65536)
-    except OSError:
-        return b""
+def test_a_narrow_terminal_gets_lines_that_fit_and_keep_their_words(shell):
+    lines = plain(on_terminal(shell.environment, "describe", "shop", columns=40)).splitlines()
+    wide = plain(on_terminal(shell.environment, "describe", "shop", columns=200)).splitlines()
+
+    assert max(map(len, lines)) <= 40 < max(map(len, wide))
+    assert " ".join(lines).split() == " ".join(wide).split()
+
+
+def plain(shown: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", shown)
 
 
 def test_the_openrpc_document_is_one(shell):

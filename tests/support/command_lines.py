@@ -2,10 +2,12 @@
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import termios
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -77,3 +79,26 @@ def worker_of(folder: Path, url: str, prefix: str) -> Iterator["subprocess.Popen
         finally:
             process.terminate()
             process.wait(30)
+
+
+def on_terminal(environment: Mapping[str, str], *words: str, columns: int = 80) -> str:
+    """What a terminal of so many columns gets of a command that succeeds."""
+    terminal, other = pty.openpty()
+    termios.tcsetwinsize(other, (24, columns))
+    with subprocess.Popen(
+        [sys.executable, "-m", "client", *words], cwd=ROOT, stdout=other,
+        env={**environment, "TERM": "xterm-256color", "PYTHONUTF8": "1"},
+    ) as process:  # fmt: skip
+        os.close(other)
+        shown = b"".join(iter(lambda: _read(terminal), b""))
+    os.close(terminal)
+    assert process.returncode == 0
+    return shown.decode()
+
+
+def _read(terminal: int) -> bytes:
+    """What comes from *terminal*; nothing once the other end is closed, which Linux calls an error."""
+    try:
+        return os.read(terminal, 65536)
+    except OSError:
+        return b""
