@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import Enum
+from enum import Enum, IntEnum
 from typing import Any, Literal
 from uuid import UUID
 
@@ -24,6 +24,11 @@ STRICT = Checking("shop", strict=True)
 
 class Colour(Enum):
     RED = "red"
+
+
+class Size(IntEnum):
+    SMALL = 1
+    LARGE = 2
 
 
 @dataclass
@@ -46,6 +51,8 @@ class Quack:
 
 
 class Shop(WorkerEntrypoint):
+    def order(self, size: Size, way: Literal[1, "post"], either: Size | str = "") -> None: ...
+
     def whole(self) -> int: ...
 
     def users(self) -> list[User]: ...
@@ -160,6 +167,18 @@ def test_strict_arguments_are_not_converted(at, value, name):
 
     with pytest.raises(InvalidArguments, match=rf"^shop\.take\(\): parameter '{name}'"):
         prepare(Shop, "take", STRICT).validate(given, {})
+
+
+@pytest.mark.parametrize("value", [True, 1.0, "1"])
+def test_a_strict_enum_or_literal_takes_nothing_that_only_equals_its_values(value):
+    order = prepare(Shop, "order", STRICT)
+
+    assert order.validate((1, 1, "1"), {}) == ((Size.SMALL, 1, "1"), {})
+    assert order.validate((Size.LARGE, "post", 2), {}) == ((Size.LARGE, "post", Size.LARGE), {})
+    with pytest.raises(InvalidArguments, match="parameter 'size': Input should be 1 or 2, got"):
+        order.validate((value, 1), {})
+    with pytest.raises(InvalidArguments, match="parameter 'way': Input should be 1 or 'post', got"):
+        order.validate((1, value), {})
 
 
 def test_one_class_may_be_served_strictly_and_laxly():
