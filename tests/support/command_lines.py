@@ -83,11 +83,13 @@ def worker_of(folder: Path, url: str, prefix: str) -> Iterator["subprocess.Popen
 
 def on_terminal(environment: Mapping[str, str], *words: str, columns: int = 80) -> str:
     """What a terminal of so many columns gets of a command that succeeds."""
+    # A test that runs beside others is told a width of its own, which counts for more than that of the terminal.
+    own = {name: value for name, value in environment.items() if name not in {"COLUMNS", "LINES"}}
     terminal, other = pty.openpty()
     termios.tcsetwinsize(other, (24, columns))
     with subprocess.Popen(
         [sys.executable, "-m", "client", *words], cwd=ROOT, stdout=other,
-        env={**environment, "TERM": "xterm-256color", "PYTHONUTF8": "1"},
+        env={**own, "TERM": "xterm-256color", "PYTHONUTF8": "1"},
     ) as process:  # fmt: skip
         os.close(other)
         shown = b"".join(iter(lambda: _read(terminal), b""))
