@@ -41,7 +41,7 @@ class Answer:
     Attributes:
         status: The status.
         headers: The headers, those of `_headers` included.
-        body: The decoded path of the file that is the body, or None.
+        body: The decoded path of the file that is the body, also where only its head is asked for, or None.
         etag: The hash of that file.
         is_known: Whether anything stands for the path; if not, the service may answer in its place.
     """
@@ -97,4 +97,4 @@ def _served(request: Request, intent: Serve) -> Answer:
         headers["cache-control"] = ALWAYS_ASK_AGAIN
     if request.headers.get("if-none-match") in (strong, f"W/{strong}"):
         return Answer(_NOT_MODIFIED, headers)
-    return Answer(intent.status, headers, None if request.method == "HEAD" else intent.path, intent.etag)
+    return Answer(intent.status, headers, intent.path, intent.etag)

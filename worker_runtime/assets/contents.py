@@ -24,6 +24,11 @@ class Contents(NamedTuple):
     size: int
     etag: str
 
+    def close(self) -> None:
+        """Let go of what nobody is going to read. Blocking, in the thread that made it."""
+        if isinstance(self.body, Pieces):
+            self.body.close()
+
 
 class Pieces(AsyncIterator[bytes]):
     """A file, read in threads while it is sent; closed at its end, by `aclose()` and when it is dropped.
@@ -56,6 +61,10 @@ class Pieces(AsyncIterator[bytes]):
         """Close the file, once a piece that is being read was read. Twice is once."""
         if not self._file.closed:
             await asyncio.to_thread(self._file.close)
+
+    def close(self) -> None:
+        """Close the file, which nobody reads at the moment. Blocking; twice is once."""
+        self._file.close()
 
     def __del__(self) -> None:
         self._file.close()

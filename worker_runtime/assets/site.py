@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from broker.http import Request, Response
-from worker_runtime.assets.answers import Rules, answer
+from worker_runtime.assets.answers import Answer, Rules, answer
+from worker_runtime.assets.contents import Contents
 from worker_runtime.assets.directory import Directory
 from worker_runtime.assets.header_rules import parse_headers
 from worker_runtime.assets.html import HtmlHandling, NotFoundHandling
@@ -84,10 +85,17 @@ class Site:
                 return Response(None, found.status, headers=found.headers)
             contents = self._directory.read(found.body)
             if contents is not None and contents.etag == found.etag:
-                if not isinstance(contents.body, bytes):
-                    found.headers["content-length"] = str(contents.size)
-                return Response(contents.body, found.status, headers=found.headers)
+                return _response(found, contents, head_only=request.method == "HEAD")
         raise OSError("An asset keeps changing while it is read.")
+
+
+def _response(found: Answer, contents: Contents, *, head_only: bool) -> Response:
+    # RFC 9110, 9.3.2: a HEAD has the fields that a GET would have.
+    found.headers["content-length"] = str(contents.size)
+    if not head_only:
+        return Response(contents.body, found.status, headers=found.headers)
+    contents.close()
+    return Response(None, found.status, headers=found.headers)
 
 
 def site_of(config: AssetsConfig) -> Site:

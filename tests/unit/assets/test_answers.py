@@ -80,6 +80,7 @@ def test_head_has_the_headers_and_no_body(put, ask):
 
     assert (head.status, head.body) == (200, None)
     assert head.headers == get.headers
+    assert head.headers["content-length"] == str(len(get.body))
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "BREW"])

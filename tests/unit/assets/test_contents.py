@@ -77,3 +77,10 @@ async def test_one_that_changes_while_it_is_sent_breaks_off_and_is_read_anew_the
     with pytest.raises(OSError, match="has changed"):
         received.extend([piece async for piece in body])
     assert (await ask("/large.bin").bytes())[-1:] == b"?"
+
+
+def test_head_has_its_length_and_leaves_no_file_open(large, ask):
+    response = ask("/large.bin", method="HEAD")
+
+    assert (response.headers["content-length"], response.body) == (str(len(LARGE)), None)
+    assert open_files(large) == 0
