@@ -18,6 +18,7 @@ demo-reference: $(VENV)/.core  ## Run a chat: callbacks, a returned object, a st
 
 test: $(VENV)/.dev  ## Run all tests, on fakeredis and on a real redis-server
 	@.ci/obtain-redis
+	@.ci/obtain-curl
 	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 check: $(VENV)/.dev  ## Lint, check the format, the types and the direction of imports
@@ -32,6 +33,7 @@ fmt: $(VENV)/.dev  ## Format, and mend what can be mended
 
 cov: $(VENV)/.dev  ## Run all tests and say which branches they miss
 	@.ci/obtain-redis
+	@.ci/obtain-curl
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet

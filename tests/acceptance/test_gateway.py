@@ -326,17 +326,6 @@ class TestClients:
 
         assert len(data.partition(b"\r\n\r\n")[2]) == 900_000
 
-    async def test_two_hundred_connections_at_once_are_all_served(self, front):
-        limits = httpx.Limits(max_connections=200, max_keepalive_connections=200)
-        held = front.place.diary.lines.count("held")
-        async with httpx.AsyncClient(base_url=front.url, timeout=30, limits=limits) as web:
-            waiting = [asyncio.create_task(web.get("/hold?gate=many")) for _ in range(200)]
-            await front.place.diary.says("held", held + 200)
-            front.place.open("many")
-            answers = await asyncio.gather(*waiting)
-
-        assert [response.text for response in answers] == ["held"] * 200
-
 
 class TestItsLife:
     async def test_a_signal_lets_requests_end_and_takes_no_more(self, place):
