@@ -76,7 +76,8 @@ class Producing:
     def stopped(self, event: Stopped) -> None:
         """The reader of a stream wants no more."""
         if event.stream in self._productions:
-            self._productions[event.stream][1].cancel()
+            production, task = self._productions[event.stream]
+            production.stop(task)
 
     def follow(self, number: int, signal: AbortSignal) -> None:
         """Pass a signal on when it is given."""
@@ -99,8 +100,8 @@ class Producing:
 
     def stop_all(self) -> None:
         """Nobody reads any more."""
-        for _, task in list(self._productions.values()):
-            task.cancel()
+        for production, task in list(self._productions.values()):
+            production.stop(task)
 
     def _produced(self, number: int, task: asyncio.Task[None]) -> None:
         self._productions.pop(number, None)

@@ -129,13 +129,23 @@ class Production:
         self._credited = asyncio.Event()
         self._pulling: asyncio.Future[Any] | None = None
         """The thread that a plain generator runs in, if it does."""
+        self._started = False
+        self._stopped = False
 
     def credit(self) -> None:
         """Go on: its reader has taken something."""
         self._credited.set()
 
+    def stop(self, task: asyncio.Task[None]) -> None:
+        """Have *task*, which runs it, close the source and send nothing more."""
+        self._stopped = True
+        if self._started:
+            task.cancel()
+        # Cancelled before its first step it would never take it, and leave the source open.
+
     async def run(self) -> None:
-        """Produce to the end. If cancelled, the source is closed and nothing more is sent."""
+        """Produce to the end."""
+        self._started = True
         failure: bytes | None = None
         try:
             self._begin()
@@ -146,7 +156,8 @@ class Production:
             failure = _described(error)
         finally:
             await self._close()
-        self._way.finish(self._number, failure)
+        if not self._stopped:
+            self._way.finish(self._number, failure)
 
     def _begin(self) -> None:
         given, self._given = self._given, None
@@ -166,10 +177,10 @@ class Production:
 
     async def _may_send(self) -> bool:
         """Wait until there is room; whether anybody still reads."""
-        while (open_ := self._way.may_send(self._number)) is False:
+        while (open_ := self._way.may_send(self._number)) is False and not self._stopped:
             self._credited.clear()
             await self._credited.wait()
-        return open_ is not None
+        return open_ is not None and not self._stopped
 
     async def _next(self) -> Any:
         if inspect.isgenerator(self._source):

@@ -72,6 +72,7 @@ class Default(WorkerEntrypoint):
         return Response("not read")
 
     async def _pieces(self, query):
+        self._write("opened")
         try:
             yield b"first"
             await self._passed(query["gate"])
