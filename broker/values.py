@@ -30,6 +30,9 @@ class Unsupported(Exception):
     """Raised when a value cannot cross."""
 
 
+REQUEST: Final = 13
+RESPONSE: Final = 14
+
 _LONGEST_INT: Final = 8192
 """Bytes of an int: some 19,700 digits."""
 
@@ -162,8 +165,8 @@ def _extension_types() -> tuple[Extension, ...]:
         Extension(10, UUID, _dump_uuid, _load_uuid),
         Extension(11, BaseException, failures.dump, failures.load),
         Extension(12, http.Headers, http.Headers.dump, http.Headers.load),
-        Extension(13, http.Request, http.Request.dump, http.Request.load),
-        Extension(14, http.Response, http.Response.dump, http.Response.load),
+        Extension(REQUEST, http.Request, http.Request.dump, http.Request.load),
+        Extension(RESPONSE, http.Response, http.Response.dump, http.Response.load),
         Extension(21, http.Blob, dump_blob, load_blob),
         Extension(22, http.File, dump_blob, load_blob),
         Extension(23, http.FormData, http.FormData.dump, http.FormData.load),

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Self, cast
 import anyio.to_thread
 from anyio.from_thread import BlockingPortal
 
+from broker.http import BodyStream, Request, Response
+from broker.http.body import collect
 from client.stub import Stub
 
 if TYPE_CHECKING:
@@ -70,6 +72,11 @@ def blocking(portal: BlockingPortal, value: Any, face: Face) -> Any:
     if isinstance(value, Stub):
         return face(portal, value)
     if type(value) in (str, int, float, bool, bytes, type(None)):
+        return value
+    if isinstance(value, Request | Response):
+        if isinstance(value.body, BodyStream):
+            # Only the event loop could read what is still to come.
+            portal.call(collect, value)
         return value
     if isinstance(value, dict):
         items = cast("dict[Any, Any]", value).items()

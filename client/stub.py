@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _Handle = TypeVar("_Handle")
 
 _DEFAULTS: Final = Options()
+_HEAD: Final = 1024
+"""Bytes of a call beside its arguments and props, at most but for odd names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +51,12 @@ class Target:
     """What makes of the result of a member, named by its path, one of the types of `like=`; see `client.typed`."""
     wire: dict[str, Any] = field(init=False, compare=False)
     """What of the options travels with every call; usually nothing."""
+    room: int = field(init=False, compare=False)
+    """Bytes of arguments that certainly fit into a message with its head."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "wire", _wire_options(self.props, self.options))
+        object.__setattr__(self, "room", self.caller.limit - _HEAD - len(self.props or b""))
 
 
 class Stub:
@@ -140,7 +145,7 @@ def start(stub: Stub, kind: int, path: tuple[str, ...], args: tuple[Any, ...], k
     producer = caller.producer(target.service, target.entrypoint)
     try:
         check_path(path)
-        body = b"" if kind == GET else encode_plain([list(args), kwargs], limit=caller.limit)
+        body = b"" if kind == GET else encode_plain([list(args), kwargs], limit=target.room)
         if body is None:
             return _start_live(stub, target, kind, path, args, kwargs, deadline)
     except RpcError as error:
@@ -175,7 +180,7 @@ def _start_live(
     sending = Sending(caller, target.service)
     sending.plain_only = "an idempotency key" if target.options.idempotency_key is not None else None
     try:
-        body = sending.encode_arguments(args, kwargs, caller.limit)
+        body = sending.encode_arguments(args, kwargs, caller.limit, room=target.room)
     except NotYet:
         return when_ready(stub, kind, path, args, kwargs)
     loop = asyncio.get_running_loop()

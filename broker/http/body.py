@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import secrets
 from collections.abc import AsyncIterable
-from typing import Any, Final, NamedTuple, TypeAlias, cast
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar, cast
 
 from broker.http.blob import Blob, content_of
 from broker.http.form import FormData
 from broker.http.headers import Headers
 from broker.http.multipart import read_form, write_form
-from broker.http.stream import BodyStream, tee
+from broker.http.stream import BodyStream, Slices, tee
 
 BodyInit: TypeAlias = str | bytes | bytearray | memoryview | Blob | FormData | AsyncIterable[bytes]
 """What a body is made from."""
@@ -158,6 +159,9 @@ class Body:
             raise OSError("Body already used")
 
 
+AnyBody = TypeVar("AnyBody", bound=Body)
+
+
 async def collect(body: Body) -> None:
     """Take in what comes piece by piece, so that it can be read when its source is gone.
 
@@ -166,6 +170,23 @@ async def collect(body: Body) -> None:
     """
     if isinstance(body._content, BodyStream):  # pyright: ignore[reportPrivateUsage] -- of this module
         body._content = await body.bytes()  # pyright: ignore[reportPrivateUsage]
+
+
+def divided(body: AnyBody, size: int) -> AnyBody:
+    """The same with its bytes in pieces of *size*, and their number among the headers; *body* itself keeps its own.
+
+    Raises:
+        TypeError: It has no bytes.
+    """
+    content = body._content  # pyright: ignore[reportPrivateUsage] -- of this module
+    if not isinstance(content, bytes):
+        raise TypeError("Only bytes can be divided.")
+    twin = copy.copy(body)
+    twin.headers = body.headers.copy()
+    # Whoever gets it can no longer count them.
+    twin.headers["content-length"] = str(len(content))
+    twin._content = BodyStream(Slices(content, size))  # pyright: ignore[reportPrivateUsage] -- of this module
+    return twin
 
 
 def require(wire: object, *kinds: type | tuple[type, ...]) -> list[Any]:

@@ -71,6 +71,21 @@ class BodyStream:
         return f"<body that is read piece by piece{', used' if self.used else ''}>"
 
 
+class Slices(AsyncIterator[bytes]):
+    """Bytes that are there already, piece by piece."""
+
+    def __init__(self, content: bytes, size: int) -> None:
+        """Give *content* in pieces of *size* bytes."""
+        self._left = memoryview(content)
+        self._size = size
+
+    async def __anext__(self) -> bytes:
+        piece, self._left = bytes(self._left[: self._size]), self._left[self._size :]
+        if not piece:
+            raise StopAsyncIteration
+        return piece
+
+
 async def _close(part: object) -> None:
     # Of the class: whatever is asked of a promise is a member of the result to come.
     if hasattr(type(part), "aclose"):

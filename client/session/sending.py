@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterable, Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
 from broker.codec import encode
 from broker.errors import DataCloneError, PayloadTooLarge
+from broker.http import Request, Response
+from broker.http.body import divided
 from broker.methods.target import RpcTarget
 from broker.references import EXPORT, OWN, PROMISE, SIGNAL, STREAM, NotYet
 from broker.session import OBJECT
 from broker.session import SIGNAL as A_SIGNAL
 from broker.session import STREAM as A_STREAM
+from broker.values import REQUEST, RESPONSE
 from client.bindings import dump_binding
 from client.call import Call, parts
 from client.caller import encode_arguments
@@ -32,8 +35,17 @@ if TYPE_CHECKING:
     from client.session.live import LiveSession
 
 
+LARGEST_PIECE: Final = 256 << 10
+"""Bytes of one piece of a body that travels in pieces."""
+
+_SMALL: Final = 512
+"""Bytes of a body that stays whole in any case."""
+
+
 class Sending:
     """One value on its way. References are numbered as they are met; `undo` takes them back if it does not leave.
+
+    Bodies of requests and responses travel in pieces, as streams, where a message could not hold the value with them.
 
     *transfer* gives stubs away: they are disposed once the value has left, as results do; arguments keep theirs.
     *create* makes the session where there is none yet; *record* is the call whose results may stand in the value.
@@ -52,6 +64,10 @@ class Sending:
         self.session = session
         self.plain_only: str | None = None
         """Why no reference to an object may travel in the value, where none may."""
+        self._caller = caller
+        self._divisible = False
+        """Whether a body was met that can be divided."""
+        self._dividing = False
         self._record = record
         self._transfer = transfer
         self._create = create or (lambda: caller.sessions.create(service))
@@ -60,28 +76,24 @@ class Sending:
         self._made: list[int] = []
         self._given: list[Stub] = []
 
-    def encode(self, value: Any, **how: Any) -> bytes:
-        """*value* as bytes; *how* is what `codec.encode` takes. If it fails, nothing was exported.
+    def encode(self, value: Any, *, limit: int) -> bytes:
+        """*value* as at most *limit* bytes. If it fails, nothing was exported.
 
         Raises: what `codec.encode` raises, and `NotYet`.
         """
-        try:
-            return encode(value, references=self, **how)
-        except BaseException:
-            self.undo()
-            raise
+        return self._fitting(lambda: encode(value, limit=limit, references=self), limit)
 
-    def encode_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any], limit: int) -> bytes:
-        """The body of a calling step. If it fails, nothing was exported.
+    def encode_arguments(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], limit: int, *, room: int | None = None
+    ) -> bytes:
+        """The body of a calling step of at most *limit* bytes. If it fails, nothing was exported.
+
+        With more than *room* bytes it may be too large once it has a head: then what can be divided is.
 
         Raises: what `client.caller.encode_arguments` raises.
         """
         self._recorded = args[0] if args else None
-        try:
-            return encode_arguments(args, kwargs, limit, self)
-        except BaseException:
-            self.undo()
-            raise
+        return self._fitting(lambda: encode_arguments(args, kwargs, limit, self), limit if room is None else room)
 
     def dump(self, value: Any) -> tuple[int, list[Any]] | None:
         """The reference that stands for *value*; None where it is none.
@@ -90,6 +102,8 @@ class Sending:
             RpcError: it cannot travel here.
             NotYet: it is a promise that has to be awaited first.
         """
+        if isinstance(value, Request | Response):
+            return self._dump_divided(value)
         if isinstance(value, Stub):
             return dump_binding(value) or self._dump_stub(value)
         if isinstance(value, RpcTarget):
@@ -115,6 +129,7 @@ class Sending:
             for number in self._made:
                 self.session.retract(number)
         self._made.clear()
+        self._given.clear()
 
     def leave_with(self, program: Program, body: bytes, limit: int) -> None:
         """The value leaves as the *body* of a further step of *program*. If it cannot, nothing was exported.
@@ -136,6 +151,42 @@ class Sending:
         if self._transfer:
             for stub in self._given:
                 stub.dispose()
+
+    def _fitting(self, write: Callable[[], bytes], room: int) -> bytes:
+        """What *write* gives; a second time and with bodies in pieces where that has more than *room* bytes."""
+        try:
+            body = write()
+            if len(body) <= room or not self._divisible or self.plain_only is not None:
+                return body
+        except PayloadTooLarge as error:
+            self.undo()
+            if not self._divisible:
+                raise
+            if self.plain_only is not None:
+                raise PayloadTooLarge(
+                    f"{error.message} A larger body travels in pieces, which a call with {self.plain_only} cannot have."
+                ) from error
+        except BaseException:
+            self.undo()
+            raise
+        self.undo()
+        self._dividing = True
+        try:
+            return write()
+        except BaseException:
+            self.undo()
+            raise
+
+    def _dump_divided(self, message: Request | Response) -> tuple[int, list[Any]] | None:
+        """The same with its body in pieces; None where it travels as it is."""
+        body = message.body
+        if not isinstance(body, bytes) or len(body) <= _SMALL or message.body_used:
+            return None
+        self._divisible = True
+        if not self._dividing:
+            return None
+        code = REQUEST if isinstance(message, Request) else RESPONSE
+        return code, divided(message, min(LARGEST_PIECE, self._caller.limit // 2)).dump()
 
     def _dump_stub(self, stub: Stub) -> tuple[int, list[Any]]:
         target: ObjectTarget = live_target(stub)

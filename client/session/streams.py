@@ -13,14 +13,12 @@ from broker.codec import encode
 from broker.errors import RpcError, StreamBroken
 from broker.http import BodyStream
 from client.session.outcomes import raised
+from client.session.sending import LARGEST_PIECE
 from client.threads import in_thread, start_in_thread
 
 if TYPE_CHECKING:
     from client.session.consuming import Consuming
     from client.session.producing import Producing
-
-LARGEST_PIECE: Final = 256 * 1024
-"""Bytes of one chunk of bytes; what is larger travels in pieces."""
 
 _NOTHING: Final = object()
 

@@ -169,7 +169,6 @@ class TestRefusals:
             ("/hold?gate=never", {"x-callyard-timeout": "0.2"}, 504),
             ("/echo", {"x-callyard-timeout": "never"}, 400),
             ("/echo", {"upgrade": "websocket", "connection": "upgrade"}, 501),
-            ("/large?size=2000000", {}, 502),
         ],
     )
     async def test_a_failure_has_its_status_and_an_id_that_the_log_explains(self, web, front, path, headers, status):

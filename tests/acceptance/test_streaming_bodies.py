@@ -3,10 +3,19 @@
 import asyncio
 import gc
 import hashlib
+import random
 
 import pytest
 
-from client import DataCloneError, StreamBroken, connect_blocking, options
+from client import (
+    CallAbandoned,
+    DataCloneError,
+    PayloadTooLarge,
+    StreamBroken,
+    connect_blocking,
+    options,
+    submit,
+)
 from tests.support.workers import until
 from workers import Request
 
@@ -189,6 +198,100 @@ class TestEchoes:
 
         assert request.body_used
         assert (await echo.text(), echo.headers["x-own"], await other.text()) == ("ab", "1", "firstlast")
+
+
+class TestBytesThatNoMessageCouldHold:
+    LIMIT = 1 << 20
+
+    async def test_they_arrive_and_come_back(self, web):
+        body = random.Random(1).randbytes(3_000_000)
+
+        response = await web.fetch("http://h/back", method="POST", body=body)
+
+        assert response.headers["content-length"] == "3000000"
+        assert await response.bytes() == body
+
+    async def test_what_a_message_holds_comes_whole(self, web):
+        response = await web.fetch("http://h/large?size=900000")
+
+        assert response.body == bytes(900_000)
+        assert "content-length" not in response.headers
+
+    @pytest.mark.parametrize("missing", range(-100, 1500, 100))
+    async def test_no_size_near_the_limit_falls_between(self, web, missing):
+        size = self.LIMIT - missing
+
+        sent = await web.fetch("http://h/echo", method="POST", body=bytes(size))
+
+        assert (await sent.json())["size"] == size
+        assert len(await (await web.fetch(f"http://h/large?size={size}")).bytes()) == size
+
+    async def test_messages_may_be_small(self, site):
+        async with site.connect(max_message_bytes=2048) as services:
+            request = await services.site.fetch("http://h/sum", method="POST", body=bytes(50_000))
+
+            assert await request.text() == "50000"
+
+    async def test_requests_and_responses_among_other_values_arrive(self, web):
+        pages = await web.pages([700_000, 700_000, 3])
+        requests = [Request("http://h/", method="POST", body=bytes(size)) for size in (700_000, 5, 700_000)]
+
+        assert [set(await page.bytes()) for page in pages] == [{0}, {1}, {2}]
+        assert await web.weigh(requests) == [700_000, 5, 700_000]
+        # What was sent was a copy.
+        assert [len(await request.bytes()) for request in requests] == [700_000, 5, 700_000]
+
+    async def test_a_redirect_may_ask_for_them_once_more(self, web):
+        response = await web.fetch("http://h/hop?left=1&status=307", method="POST", body="x" * 2_000_000)
+
+        assert await response.text() == f"POST manual None {'x' * 2_000_000}"
+
+    async def test_values_that_are_too_large_otherwise_are_refused_as_ever(self, web):
+        with pytest.raises(PayloadTooLarge, match="max_message_bytes"):
+            await web.weigh([Request("http://h/", method="POST", body=b"x" * 1000), bytes(2_000_000)])
+
+    def test_blocking_callers_send_and_get_them_whole(self, site):
+        with connect_blocking(site.url, prefix=site.prefix) as services:
+            response = services.site.fetch("http://h/back", method="POST", body=bytes(2_000_000))
+
+            assert response.body == bytes(2_000_000)
+            assert [len(page.body) for page in services.site.pages([700_000, 700_000])] == [700_000, 700_000]
+
+    async def test_calls_that_are_kept_refuse_them_and_say_why(self, web, site):
+        keyed = options(web, idempotency_key="large")
+        with pytest.raises(PayloadTooLarge, match="pieces, which a call with an idempotency key cannot have"):
+            await keyed.fetch("http://h/sum", method="POST", body=bytes(2_000_000))
+        with pytest.raises(PayloadTooLarge, match=r"an idempotency key cannot have. This is the result of pages\(\)"):
+            await keyed.pages([2_000_000])
+        with pytest.raises(PayloadTooLarge, match="max_message_bytes"):
+            await submit(web.weigh, [Request("http://h/", method="POST", body=bytes(2_000_000))])
+        async with site.connect() as services:
+            call_id = await submit(web.pages, [2_000_000], keep_result=60)
+            with pytest.raises(PayloadTooLarge, match=r"cannot have. This is the result of pages\(\)"):
+                await services.result(call_id)
+
+    async def test_a_call_with_them_is_not_made_again_when_its_worker_is_lost(self, place):
+        worker = place.workers.serve(place.site())
+        async with place.connect() as services:
+            sent = services.site.fetch("http://h/hold?gate=never", method="POST", body=bytes(2_000_000))
+            answer = asyncio.ensure_future(sent)
+            await place.diary.says("held")
+            worker.signal(9)
+            place.workers.serve(place.folder / "site")
+
+            with pytest.raises(CallAbandoned, match="never run twice"):
+                await answer
+
+    async def test_they_break_off_when_their_worker_is_killed(self, place):
+        worker = place.workers.serve(place.site())
+        async with place.connect() as services:
+            response = await services.site.fetch("http://h/large?size=5000000")
+            body = aiter(response.body)
+            await anext(body)
+            worker.signal(9)
+
+            with pytest.raises(StreamBroken):
+                _ = [piece async for piece in body]
 
 
 async def test_nothing_is_left_when_all_was_read(place, server):

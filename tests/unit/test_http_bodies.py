@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.http import Blob, BodyStream, File, FormData, Request, Response
+from broker.http.body import divided
 from broker.http.multipart import read_form, write_form
 from broker.http.stream import MOST_BEHIND
 from broker.http.url import normalised
@@ -393,6 +394,27 @@ class TestFormData:
             read_form(content.replace(b"x", b"--b\r\n"), "multipart/form-data; boundary=b")
         except ValueError:
             return
+
+
+@given(st.binary(max_size=50), st.integers(1, 60))
+def test_a_divided_body_has_the_same_bytes_and_says_how_many(content, size):
+    whole = Response(content, 203, headers={"x-own": "1"})
+
+    async def read():
+        return [piece async for piece in twin.body]
+
+    twin = divided(whole, size)
+    chunks = asyncio.run(read())
+
+    assert b"".join(chunks) == content
+    assert all(len(chunk) <= size for chunk in chunks)
+    assert (twin.status, dict(twin.headers)) == (203, {"x-own": "1", "content-length": str(len(content))})
+    assert (whole.body, dict(whole.headers), whole.body_used) == (content, {"x-own": "1"}, False)
+
+
+def test_a_body_that_is_no_bytes_is_not_divided():
+    with pytest.raises(TypeError):
+        divided(Response(pieces(b"x")), 1)
 
 
 @pytest.mark.parametrize(

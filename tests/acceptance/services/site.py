@@ -86,6 +86,12 @@ class Default(WorkerEntrypoint):
         while not (Path(self.env.DIARY).parent / gate).exists():  # noqa: ASYNC110 -- opened by another process
             await asyncio.sleep(0.02)
 
+    async def pages(self, sizes: list[int]) -> list[Response]:
+        return [Response(bytes([number]) * size) for number, size in enumerate(sizes)]
+
+    async def weigh(self, requests: list[Request]) -> list[int]:
+        return [len(await request.bytes()) for request in requests]
+
     async def answer(self, request: Request) -> list[Response]:
         """Requests and responses that are values like others."""
         return [Response(request.body, headers=request.headers), Response(self._pieces({"gate": request.url[-1]}))]
