@@ -133,10 +133,10 @@ class Worker:
             AuthenticationFailed: it refuses the user or the password.
             ConfigurationError: a migration of a database failed.
         """
-        await self._holdings.migrate()
         timeout = self.plan.settings.connect_timeout
-        await self._commands.open(timeout)
         try:
+            await self._holdings.migrate()
+            await self._commands.open(timeout)
             await asyncio.gather(self._reading.open(timeout), self._control.open(timeout))
             await self._caller.start()
             await self._consumer.create_groups()

@@ -66,10 +66,11 @@ class DatabaseFile:
         for connection in self._idle:
             connection.close()
         self._idle = []
-        # The last, so that it is the one that folds the log into the file.
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+        # The last, so that it is the one that folds the log into the file. A migration may still be under way.
+        with self._lock:
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
 
     def _write(self, queries: Sequence[Query], stopped: Stopped) -> list[Rows]:
         with self.writer() as connection:

@@ -2,6 +2,8 @@
 
 import shutil
 import textwrap
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -31,6 +33,15 @@ CONFIGURATION = """
     queues.producers = [{ binding = "MAILS", queue = "mails" }]
     queues.consumers = [{ queue = "mails" }]
 """
+
+
+def open_files() -> set[str]:
+    """The names of the files that this process has open."""
+    names = set[str]()
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the one that lists them
+            names.add(descriptor.readlink().name)
+    return names
 
 
 @pytest.fixture
@@ -91,6 +102,21 @@ async def test_services_of_one_folder_share_their_databases(root):
         await both.services.service("two", entrypoint="UserEntrypoint").create_task(1, "read")
         found = await both.services.service("one", entrypoint="UserEntrypoint").get_tasks(1)
         assert found["results"] == [{"title": "read"}]
+
+
+async def test_a_migration_that_fails_leaves_no_database_open(root, tmp_path):
+    folder = shutil.copytree(root / "examples" / "todo" / "todo_app", tmp_path / "todo_app")
+    (tmp_path / "second" / "migrations").mkdir(parents=True)
+    (tmp_path / "second" / "migrations" / "0001_wrong.sql").write_text("INSERT INTO nowhere VALUES (1);")
+    (tmp_path / "second" / "jobs.py").write_text(textwrap.dedent(JOBS))
+    databases = 'd1_databases = [{ binding = "DB", database_name = "x", database_id = "x" }]'
+    (tmp_path / "second" / "wrangler.toml").write_text(f'name = "second"\nmain = "jobs.py"\n{databases}\n')
+
+    with pytest.raises(ConfigurationError, match="nowhere"):
+        async with serve(folder, tmp_path / "second"):
+            pytest.fail("it was served")
+
+    assert not [name for name in open_files() if ".sqlite" in name]
 
 
 async def test_assets_are_served(root):
