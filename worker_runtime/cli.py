@@ -303,7 +303,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--check", action="store_true", help="validate, print the plan and exit")
     parser.add_argument("--http", metavar="HOST:PORT", help="serve the first service over HTTP too, for development")
     parser.add_argument("--reload", action="store_true", help="start anew when a file of a service changes")
-    parser.add_argument("--log-calls", action="store_true", help="print a line for each call")
+    parser.add_argument("--log-calls", action="store_true", help="print a line for each call and batch of a queue")
     parser.add_argument("--verbose", "-v", action="store_true", help="log what happens")
     parser.set_defaults(http_if_possible=False)
     for flag in Settings.flags():

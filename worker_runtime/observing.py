@@ -1,4 +1,4 @@
-"""What an observer is told of each call that ends."""
+"""What an observer is told of each call, and each batch of a queue, that ends."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, Literal, NamedTuple
 
+from broker import failures
 from broker.codec import decode
 from broker.envelope import FETCH, RAISED, RESULTS, RETURNED, Outcome
 from broker.errors import RpcError
+from broker.names import DEFAULT_ENTRYPOINT
 from worker_runtime.delivery import Work
 from worker_runtime.invocation import Invocation
 
@@ -18,12 +20,12 @@ _HOW: Final[dict[int, How]] = {RETURNED: "returned", RAISED: "raised"}
 
 
 class Ended(NamedTuple):
-    """A call that ended, but for its background tasks.
+    """A call that ended, but for its background tasks, or a batch that was handled.
 
     Attributes:
         service: The service that it was made to.
         entrypoint: The entrypoint.
-        method: What was called: a method, a property, or "fetch".
+        method: What was called: a method, a property, "fetch", or "queue(NAME, 3)" for a batch of three messages.
         seconds: How long it ran; None where it was refused before it began.
         how: Whether the method returned or raised, or the runtime refused the call.
         error: Type and message of what was raised or refused; empty where it returned.
@@ -59,9 +61,23 @@ def describe_end(work: Work, outcome: Outcome, invocation: Invocation | None) ->
     )
 
 
+def describe_batch(service: str, queue: str, messages: int, seconds: float, failure: BaseException | None) -> Ended:
+    """What an observer is told of a batch of so many *messages* that the handler of *service* was given."""
+    method = f"queue({queue}, {messages})"
+    if failure is None:
+        return Ended(service, DEFAULT_ENTRYPOINT, method, seconds, "returned", "")
+    # As a caller would hear of it: without secrets, and whatever its own code does.
+    name, message = failures.dump(failure)[:2]
+    return Ended(service, DEFAULT_ENTRYPOINT, method, seconds, "raised", _words(name, message))
+
+
 def _error(outcome: Outcome) -> str:
     try:
         name, message = decode(outcome.body)[:2]
     except (RpcError, ValueError, TypeError):
         return "an error that cannot be shown"
+    return _words(name, message)
+
+
+def _words(name: object, message: object) -> str:
     return f"{name}: {message}" if message else str(name)

@@ -168,8 +168,12 @@ class Worker:
             task.result()
 
     def observe(self, observer: Observer) -> None:
-        """Tell *observer* of each call that ends from now on, on the event loop and before its caller hears of it."""
+        """Tell *observer* of each call that ends from now on, on the event loop and before its caller hears of it.
+
+        It is told of each batch of a queue, too.
+        """
         self._dispatcher.observe(observer)
+        self._queues.observe(observer)
 
     async def settled(self, timeout: float) -> bool:
         """Whether, within *timeout* seconds, every call in the streams came to its end with its background tasks.

@@ -479,3 +479,19 @@ async def test_users_with_the_lines_of_the_manual_can_use_kv_and_queues(tmp_path
                 await emptied(place, server)
             assert second.terminate() == 0
             assert not [line for line in [*first.errors, *second.errors] if "NOPERM" in line or "permission" in line]
+
+
+async def test_log_of_calls_has_a_line_for_each_batch(place, server, jobs):
+    worker = place.workers.serve(jobs(max_retries=0, max_batch_size=2, max_batch_timeout=5), "--log-calls")
+
+    async with place.connect() as services:
+        await services.jobs.send_all(["x", "y"])
+        await emptied(place, server)
+        await services.jobs.send_all(["fail the reason", "z"])
+        await emptied(place, server)
+
+    def logged():
+        return [re.sub(r"^[0-9:]+ | +[0-9.]+ m?s ", "", line).strip() for line in worker.output if "queue(" in line]
+
+    await until(lambda: len(logged()) == 2, "two lines")
+    assert logged() == ["jobs.queue(work, 2) ok", "jobs.queue(work, 2) raised ValueError: the reason"]

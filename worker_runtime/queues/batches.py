@@ -11,6 +11,7 @@ from typing import Any, Final
 from broker.errors import ProtocolError, RpcError
 from broker.message import unpack_message
 from worker_runtime.config import QueueConsumer
+from worker_runtime.observing import Observer, describe_batch
 from worker_runtime.queues.batch import Message, MessageBatch
 from worker_runtime.queues.batching import Batching
 from worker_runtime.queues.endings import QueueEndings
@@ -42,6 +43,8 @@ class Batches:
         self.held: Final[dict[Key, HeldMessage]] = {}
         self.delayed: Final = asyncio.Event()
         """Set when a message was put aside, to be tried again later."""
+        self.observe: Observer | None = None
+        """Told of each batch that was handled and how, before its messages are settled."""
         self._consumer = consumer
         self._handler = handler
         self._serving = serving
@@ -216,9 +219,13 @@ class Batches:
         if not readable:
             return
         handed = MessageBatch(self._consumer.queue, [message for _, message in readable], verdicts)
-        succeeded = await self._handler.run(handed, self._serving, self._threads)
+        began = asyncio.get_running_loop().time()
+        failure = await self._handler.run(handed, self._serving, self._threads)
         verdicts.open = False
-        await self._settle([held for held, _ in readable if not held.lost], verdicts, failed=not succeeded)
+        if self.observe is not None:
+            taken = asyncio.get_running_loop().time() - began
+            self.observe(describe_batch(self._serving.service.name, handed.queue, len(readable), taken, failure))
+        await self._settle([held for held, _ in readable if not held.lost], verdicts, failed=failure is not None)
 
     async def _settle(self, batch: Sequence[HeldMessage], verdicts: Verdicts, *, failed: bool) -> None:
         consumer = self._consumer

@@ -12,6 +12,7 @@ from broker.keys import QueueKeys
 from broker.link import Address, Link
 from client.deadline import RedisClock
 from worker_runtime.config import QueueConsumer
+from worker_runtime.observing import Observer
 from worker_runtime.queues.batches import MOST_AT_A_TIME, Batches
 from worker_runtime.queues.endings import QueueEndings
 from worker_runtime.queues.handler import Handler
@@ -54,6 +55,11 @@ class QueueConsumers:
     def streams(self) -> list[str]:
         """The streams that are read."""
         return list(self._batches)
+
+    def observe(self, observer: Observer) -> None:
+        """Tell *observer* of each batch that was handled from now on, on the event loop."""
+        for batches in self._batches.values():
+            batches.observe = observer
 
     async def open(self, timeout: float) -> None:
         """Connect, and make sure that the queues exist.

@@ -74,8 +74,8 @@ class Handler:
         self.limit = policy.timeout or LONGEST_SECONDS
         self._inline = policy.inline
 
-    async def run(self, batch: MessageBatch, serving: Serving, threads: Executor) -> bool:
-        """Handle *batch*; whether the handler returned and all its `waitUntil` tasks succeeded.
+    async def run(self, batch: MessageBatch, serving: Serving, threads: Executor) -> BaseException | None:
+        """Handle *batch*; what it failed with, be it a `waitUntil` task, or None where all succeeded.
 
         If cancelled, the handler and its tasks are cancelled. Raises nothing else.
         """
@@ -84,14 +84,18 @@ class Handler:
         current.set(QueueInvocation(ctx, serving.env))
         enclosing_deadline.set(loop.time() + self.limit)
         try:
-            returned = await self._returned(batch, ctx, serving, threads)
+            failure = await self._returned(batch, ctx, serving, threads)
         except asyncio.CancelledError:
             await ctx.drain(0)
             raise
         tasks = await ctx.drain(0 if ctx.aborted is not None else serving.settings.wait_until_limit)
-        return returned and not tasks.failed and not tasks.cancelled
+        if failure is None and (lost := tasks.failed + tasks.cancelled):
+            return RuntimeError(f"{lost} waitUntil() {'task' if lost == 1 else 'tasks'} failed or took too long.")
+        return failure
 
-    async def _returned(self, batch: MessageBatch, ctx: Context, serving: Serving, threads: Executor) -> bool:
+    async def _returned(
+        self, batch: MessageBatch, ctx: Context, serving: Serving, threads: Executor
+    ) -> BaseException | None:
         task = asyncio.current_task()
         assert task is not None
         ctx.on_abort = task.cancel
@@ -105,12 +109,12 @@ class Handler:
         except BaseException as error:
             # Whatever it raises, SystemExit too, has failed this batch and no more.
             _log.error("queue %s: the handler failed", batch.queue, exc_info=error)
-            return False
+            return error
         finally:
             ctx.on_abort = None
         if ctx.aborted is not None:
             _log.error("queue %s: the handler aborted: %s", batch.queue, ctx.aborted)
-        return ctx.aborted is None
+        return ctx.aborted
 
     async def _call(self, batch: MessageBatch, ctx: Context, serving: Serving, threads: Executor) -> None:
         function = self._member.__get__(self._cls(ctx, serving.env), self._cls)

@@ -3,7 +3,7 @@
 import pytest
 
 from worker_runtime.dev.call_log import LONGEST_ERROR, duration, line
-from worker_runtime.observing import Ended
+from worker_runtime.observing import Ended, describe_batch
 
 
 def ended(**changed):
@@ -26,6 +26,14 @@ def test_line_says_when_what_how_long_and_how():
     )
     refused = ended(how="refused", seconds=None, error="MethodNotFound: no such thing")
     assert line(refused, "", colour=False).endswith("  -  refused MethodNotFound: no such thing")
+
+
+def test_batch_of_a_queue_is_a_line_like_that_of_a_call():
+    handled = describe_batch("shop", "mails", 3, 0.0012, None)
+    failed = describe_batch("shop", "mails", 1, 0.0012, KeyError("tea"))
+
+    assert line(handled, "12:00:01", colour=False) == "12:00:01 shop.queue(mails, 3)                1.2 ms  ok"
+    assert line(failed, "", colour=False).endswith("shop.queue(mails, 1)                1.2 ms  raised KeyError: 'tea'")
 
 
 def test_colour_stands_around_the_outcome_only():

@@ -28,7 +28,7 @@ async def run(function, **settings):
     service = Service("s", {"Default": type("Default", (WorkerEntrypoint,), {"queue": function})})
     serving = Serving(service, ENV, None, Settings(**settings), ServiceKeys("p", "s"), None, None)
     with ThreadPoolExecutor(1) as threads:
-        return await Handler(service).run(MessageBatch("work", [], Verdicts()), serving, threads)
+        return await Handler(service).run(MessageBatch("work", [], Verdicts()), serving, threads) is None
 
 
 async def nothing(self, batch): ...
