@@ -45,11 +45,7 @@ Observer = Callable[[Ended], None]
 def describe_end(work: Work, outcome: Outcome, invocation: Invocation | None) -> Ended:
     """What an observer is told of *outcome*; *invocation* is None where the call never began."""
     step = work.call.program[-1] if work.call.program else None
-    if outcome.kind == RESULTS:
-        # Several steps, or results that refer to objects: as the last of them ended, so did the call.
-        from client.session.outcomes import read_together
-
-        outcome = read_together(outcome.body)[1][-1][1]
+    outcome = _of_the_last_step(outcome)
     how = _HOW.get(outcome.kind, "refused")
     return Ended(
         work.delivery.source.serving.service.name,
@@ -69,6 +65,15 @@ def describe_batch(service: str, queue: str, messages: int, seconds: float, fail
     # As a caller would hear of it: without secrets, and whatever its own code does.
     name, message = failures.dump(failure)[:2]
     return Ended(service, DEFAULT_ENTRYPOINT, method, seconds, "raised", _words(name, message))
+
+
+def _of_the_last_step(outcome: Outcome) -> Outcome:
+    """What counts of the outcome of a call with a session or of several steps: that of its last step."""
+    if outcome.kind != RESULTS:
+        return outcome
+    from client.session.outcomes import read_together
+
+    return read_together(outcome.body)[1][-1][1]
 
 
 def _error(outcome: Outcome) -> str:

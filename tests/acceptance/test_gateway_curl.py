@@ -108,6 +108,16 @@ async def test_the_head_of_a_file_has_the_fields_that_the_file_has(desk, path):
     assert f"content-length: {(desk.public / path.replace('page', 'page.html')).stat().st_size}" in of_head
 
 
+async def test_a_page_that_no_message_holds_is_a_page_like_any_other(desk):
+    shown = ("-D", "-", "-o", "/dev/null", "-w", "%{size_download}")
+    got = await curl(*shown, f"{desk.url}/large?size=2500000")
+    head = await curl("-I", f"{desk.url}/large?size=2500000")
+
+    assert got.text.endswith("\r\n\r\n2500000")
+    assert "content-length: 2500000\r\n" in got.text
+    assert "content-length: 2500000\r\n" in head.text
+
+
 async def test_a_redirect_is_followed_when_asked_for(desk):
     led = await curl("-L", "-w", " %{num_redirects} %{url_effective}", f"{desk.url}/hop?left=2&to=")
     not_led = await curl("-o", "/dev/null", "-w", "%{http_code} %{redirect_url}", f"{desk.url}/hop?left=1&to=")
