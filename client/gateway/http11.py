@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import secrets
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any, Final
 
 import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from client.gateway.outgoing import Send
+from client.gateway.problems import Problem, body_of, fields_of
+
 MOST_CONNECTIONS: Final = 1000
-"""Connections that one process serves at once; whoever comes beyond gets 503."""
+"""Connections that one process serves at once; whoever comes beyond them gets 503."""
 HEAD_SECONDS: Final = 20.0
 """How long a client may take to send the head of a request."""
 KEPT_ALIVE_SECONDS: Final = 75
@@ -21,15 +27,24 @@ KEPT_ALIVE_SECONDS: Final = 75
 _REQUEST_LINE: Final = 16_384
 """Bytes of the first line of a request, more or less."""
 
+_log = logging.getLogger("callyard.gateway")
+
 
 class PatientProtocol(H11Protocol):
-    """Cuts connections that do not get a head done; without this a server would wait for them for ever."""
+    """Cuts connections that do not get a head done; without this a server would wait for them for ever.
+
+    Where there are more connections than there may be, the new ones are refused and the others served.
+    """
 
     _patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Begin to wait for the first head."""
         super().connection_made(transport)
+        if self.limit_concurrency is not None and len(self.connections) > self.limit_concurrency:
+            self.app = _refuse
+        # The server itself would refuse everybody, those too that have been here for long.
+        self.limit_concurrency = None
         self._watch()
 
     def data_received(self, data: bytes) -> None:
@@ -72,7 +87,19 @@ class QuietServer(uvicorn.Server):
         yield
 
 
-def make_server(application: Any, *, most_head: int) -> QuietServer:
+async def _refuse(_scope: Any, _receive: Any, send: Send) -> None:
+    """Answer that there are too many, and close the connection."""
+    problem = Problem(HTTPStatus.SERVICE_UNAVAILABLE, "There are too many connections.", retry_after=1)
+    request_id = secrets.token_hex(8)
+    body = body_of(problem, request_id)
+    fields = {**fields_of(problem, request_id), "content-length": str(len(body)), "connection": "close"}
+    headers = [(name.encode(), value.encode()) for name, value in fields.items()]
+    _log.info("%s refused: there are too many connections", request_id)
+    await send({"type": "http.response.start", "status": int(problem.status), "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def make_server(application: Any, *, most_head: int, most_connections: int = MOST_CONNECTIONS) -> QuietServer:
     """A server for *application* that takes heads of about *most_head* bytes."""
     return QuietServer(
         uvicorn.Config(
@@ -84,7 +111,7 @@ def make_server(application: Any, *, most_head: int) -> QuietServer:
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            limit_concurrency=MOST_CONNECTIONS,
+            limit_concurrency=most_connections,
             timeout_keep_alive=KEPT_ALIVE_SECONDS,
             h11_max_incomplete_event_size=most_head + _REQUEST_LINE,
         )

@@ -17,7 +17,7 @@ async def hello(scope, receive, send):
 @pytest.fixture
 async def port(monkeypatch):
     monkeypatch.setattr(http11, "HEAD_SECONDS", 0.2)
-    server = make_server(hello, most_head=2000)
+    server = make_server(hello, most_head=2000, most_connections=2)
     bound = _bind(Listen("127.0.0.1", 0), shared=False)
     serving = asyncio.create_task(server.serve([bound]))
     await server.ready.wait()
@@ -68,3 +68,23 @@ async def test_a_head_without_end_is_refused_when_it_is_too_long(port):
     async with asyncio.timeout(5):
         assert (await reader.read()).startswith(b"HTTP/1.1 400")
     writer.close()
+
+
+async def test_who_comes_beyond_the_connections_there_may_be_is_refused_and_the_others_are_served(port):
+    connections = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+
+    async def get(reader, writer):
+        writer.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        async with asyncio.timeout(5):
+            return await reader.readuntil(b"\r\n\r\n")
+
+    refused = await get(*connections[2])
+    served = [await get(*connection) for connection in connections[:2]]
+
+    assert refused.startswith(b"HTTP/1.1 503 ")
+    assert b"retry-after: 1\r\n" in refused
+    assert b"application/problem+json" in refused
+    assert b"too many connections" in await connections[2][0].read()
+    assert all(head.startswith(b"HTTP/1.1 200 ") for head in served)
+    for _, writer in connections:
+        writer.close()
