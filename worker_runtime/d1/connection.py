@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Generator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,9 @@ BUSY_SECONDS: Final = 30.0
 """How long a write waits for writes of other processes."""
 PARAMETERS: Final = 100
 """Parameters of one statement at most, as upstream."""
+
+LARGEST_VALUE: Final = 32 << 20
+"""Bytes of a text, a BLOB or a row: as much as the largest message. Making one cannot be interrupted."""
 
 _TRY_SECONDS: Final = 0.1
 _STEPS: Final = 10_000
@@ -208,9 +212,11 @@ class Connection:
             # Once COMMIT returns, a loss of power loses nothing.
             sqlite.execute("PRAGMA synchronous = FULL")
             sqlite.execute("PRAGMA foreign_keys = ON")
-            sqlite.set_authorizer(_authorize)
         else:
             sqlite.execute("PRAGMA query_only = ON")
+        # A reader too: a pragma that is only to be explained takes effect all the same.
+        sqlite.set_authorizer(_authorize_writer if writes else _authorize_reader)
+        sqlite.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST_VALUE)
         sqlite.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, PARAMETERS)
         sqlite.set_progress_handler(lambda: self._stopped(), _STEPS)  # noqa: PLW0108 -- it is another one each time
 
@@ -233,14 +239,22 @@ def _is_busy(error: sqlite3.OperationalError) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
-def _authorize(action: int, first: str | None, second: str | None, database: str | None, _trigger: str | None) -> int:
-    """Whether SQLite may do a part of a statement; asked when it is compiled."""
-    if action in _CREATIONS and database == "temp":
-        return sqlite3.SQLITE_DENY
-    if action == sqlite3.SQLITE_PRAGMA and first is not None:
-        name = first.upper()
-        allowed = name in READING_PRAGMAS | _WRITING_PRAGMAS or (name in _ASKED_PRAGMAS and second is None)
+def _authorizer(pragmas: AbstractSet[str]) -> Callable[[int, str | None, str | None, str | None, str | None], int]:
+    """What says whether SQLite may do a part of a statement; asked when it is compiled."""
+
+    def authorize(
+        action: int, first: str | None, second: str | None, database: str | None, _trigger: str | None
+    ) -> int:
+        if action == sqlite3.SQLITE_PRAGMA and first is not None:
+            name = first.upper()
+            allowed = name in pragmas or (name in _ASKED_PRAGMAS and second is None)
+        else:
+            is_temporary = action in _CREATIONS and database == "temp"
+            allowed = not is_temporary and action not in (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH)
         return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
-    if action in (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH):
-        return sqlite3.SQLITE_DENY
-    return sqlite3.SQLITE_OK
+
+    return authorize
+
+
+_authorize_reader: Final = _authorizer(READING_PRAGMAS)
+_authorize_writer: Final = _authorizer(READING_PRAGMAS | _WRITING_PRAGMAS)

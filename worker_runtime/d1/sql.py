@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -20,6 +19,10 @@ _TOKEN: Final = re.compile(
       |(?P<other>.)""",
     re.VERBOSE | re.DOTALL,
 )
+
+_TRIGGER: Final = re.compile(r"(EXPLAIN (QUERY PLAN )?)?CREATE (TEMP |TEMPORARY )?TRIGGER\b", re.IGNORECASE | re.ASCII)
+_BEGINNING: Final = 6
+"""Tokens that are enough to see it."""
 
 _READS: Final = frozenset({"SELECT", "VALUES", "EXPLAIN"})
 _MAIN: Final = frozenset({"SELECT", "VALUES", "INSERT", "REPLACE", "UPDATE", "DELETE"})
@@ -102,12 +105,21 @@ def _split(sql: str) -> Iterator[tuple[str, list[Token]]]:
             if not held:
                 start = token.end - len(token.text)
             held.append(token)
-        # The body of a trigger has semicolons of its own.
-        elif held and sqlite3.complete_statement(sql[start : token.end]):
+        elif held and _is_within_trigger(held):
+            held.append(token)
+        elif held:
             yield sql[start : token.end], held
             held = []
     if held:
         yield sql[start:].rstrip(), held
+
+
+def _is_within_trigger(tokens: list[Token]) -> bool:
+    """Whether a semicolon behind *tokens* is one of the body of a trigger, which ends with `; END;`."""
+    if not _TRIGGER.match(" ".join(token.text for token in tokens[:_BEGINNING])):
+        return False
+    before, last = tokens[-2:]
+    return before.kind != "end" or last.text.upper() != "END"
 
 
 def _statement(text: str, tokens: list[Token]) -> Statement:

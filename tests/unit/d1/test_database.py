@@ -222,6 +222,8 @@ async def test_transactions_of_a_statements_own_are_refused(db, sql):
         "PRAGMA journal_mode = DELETE",
         "PRAGMA main.writable_schema = ON",
         "PRAGMA page_size = 512",
+        "EXPLAIN PRAGMA case_sensitive_like = ON",
+        "EXPLAIN QUERY PLAN PRAGMA query_only = OFF",
         "CREATE TEMP TABLE t (a)",
         "CREATE TABLE temp.t (a)",
         "CREATE TEMP VIEW v AS SELECT 1",
@@ -230,6 +232,12 @@ async def test_transactions_of_a_statements_own_are_refused(db, sql):
 async def test_what_reaches_beyond_the_database_or_the_call_is_not_authorized(db, sql):
     with pytest.raises(D1Error, match=r"^D1_ERROR: not authorized$"):
         await db.prepare(sql).run()
+
+
+async def test_a_value_that_no_message_could_hold_is_refused(db):
+    for value in ("zeroblob(1000000000)", "hex(zeroblob(17000000))", "randomblob(1000000000)"):
+        with pytest.raises(D1Error, match=r"^D1_ERROR: string or blob too big$"):
+            await db.prepare(f"SELECT length({value})").run()
 
 
 async def test_what_only_reads_cannot_write_by_a_trick(db):

@@ -1,6 +1,7 @@
 """SQL: where statements end, and what they are."""
 
 import sqlite3
+import time
 
 import pytest
 from hypothesis import given
@@ -123,3 +124,24 @@ def test_joined_statements_come_apart_again(parts):
     joined = "".join(f"{part};\n-- between;\n" for part in parts)
 
     assert texts(joined) == [f"{part};" for part in parts]
+
+
+_WORDS = ["explain", "query", "plan", "CREATE", "Temp", "temporary", "TRIGGER", "END", "'end'", "begin", ";", ";", "a"]
+
+
+@given(st.lists(st.sampled_from(_WORDS)))
+def test_a_statement_ends_where_sqlite_says(words):
+    sql = " ".join(words)
+
+    for statement in statements(sql):
+        assert sqlite3.complete_statement(statement.text) or not statement.text.endswith(";")
+        parts = statement.text.split(";")
+        assert not any(sqlite3.complete_statement(";".join(parts[:end]) + ";") for end in range(1, len(parts) - 1))
+
+
+def test_the_end_of_a_long_trigger_is_found_in_one_pass():
+    body = "SELECT 1;" * 20_000
+    begun = time.process_time()
+
+    assert len(statements(f"CREATE TRIGGER t AFTER INSERT ON a BEGIN {body} END; SELECT 2")) == 2
+    assert time.process_time() - begun < 2
