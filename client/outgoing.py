@@ -13,6 +13,7 @@ from broker.errors import ConfigurationError
 from broker.http import BodyStream, Headers, HeadersInit, Request, Response
 from broker.http.body import BodyInit
 from client.deadline import earliest, enclosing_deadline
+from client.decompressing import OFFERED, decompressed, is_known
 from client.fetching import follow
 from client.fields import as_bytes, end_to_end
 
@@ -46,7 +47,7 @@ async def fetch(
     """Send a request over HTTP and return the response, whatever its status, once its head is there.
 
     The options are those of `Request`. Inside a call its deadline bounds the wait, else 60 s do. Redirects are followed
-    unless *redirect* says otherwise; encodings such as gzip are undone; cookies are not kept. If cancelled, the
+    unless *redirect* says otherwise; gzip and deflate are undone; cookies are not kept. If cancelled, the
     connection is closed.
 
     Raises:
@@ -89,7 +90,7 @@ def _new_pool() -> httpx.AsyncClient:
     return httpx.AsyncClient(
         # A cookie that one call got is none of another's business.
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        headers={"user-agent": "callyard"},
+        headers={"user-agent": "callyard", "accept-encoding": OFFERED},
         limits=httpx.Limits(max_connections=MOST_CONNECTIONS, max_keepalive_connections=20),
     )
 
@@ -105,7 +106,7 @@ async def _send(pool: httpx.AsyncClient, request: Request, deadline: float) -> R
     with _explained(request.url):
         async with asyncio.timeout_at(deadline):
             answer = await pool.send(sent, stream=True)
-            return await _received(pool, request, answer)
+            return await _received(request, answer)
 
 
 def _headers(request: Request) -> Headers:
@@ -114,14 +115,14 @@ def _headers(request: Request) -> Headers:
     return end_to_end(request.headers, without=dropped)
 
 
-async def _received(pool: httpx.AsyncClient, request: Request, answer: httpx.Response) -> Response:
+async def _received(request: Request, answer: httpx.Response) -> Response:
     try:
         body = (
             None if request.method == "HEAD" or answer.status_code in _WITHOUT_BODY else _Download(answer, request.url)
         )
         raw = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers.raw]
-        decoded = answer.headers.get("content-encoding", "") in pool.headers["accept-encoding"].split(", ")
-        headers = end_to_end(Headers(raw), without=_OF_THE_ENCODING if body and decoded else frozenset())
+        undone = body is not None and body.is_undone
+        headers = end_to_end(Headers(raw), without=_OF_THE_ENCODING if undone else frozenset())
         content = await _whole_if_small(body, answer)
         response = Response(content, answer.status_code, answer.reason_phrase, headers)
     except ValueError as error:
@@ -149,12 +150,19 @@ class _Download:
     def __init__(self, answer: httpx.Response, url: str) -> None:
         self._answer = answer
         self._url = url
+        self._encoding: Final = answer.headers.get("content-encoding", "")
+        self.is_undone: Final = is_known(self._encoding)
+        """Whether what is read is not encoded any more."""
         weakref.finalize(self, _close_soon, answer, asyncio.get_running_loop()).atexit = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         with _explained(self._url):
-            async for chunk in self._answer.aiter_bytes():
-                yield chunk
+            raw = self._answer.aiter_raw()
+            try:
+                async for chunk in decompressed(raw, self._encoding) if self.is_undone else raw:
+                    yield chunk
+            except ValueError as error:
+                raise ConnectionError(f"{self._url:.200} cannot be read: {error}.") from error
 
     async def aclose(self) -> None:
         """Close the connection, unless the response was read to its end."""

@@ -175,6 +175,26 @@ class TestResponses:
             assert await response.text() == "plain"
             assert not {"content-encoding", "content-length"} & set(response.headers)
 
+    @pytest.mark.parametrize("encoding", ["GZIP", "x-gzip"])
+    async def test_an_encoding_may_be_spelled_otherwise(self, encoding):
+        async with site(ok(gzip.compress(b"plain"), f"Content-Encoding: {encoding}")) as there:
+            response = await fetch(there.url)
+
+            assert (await response.text(), "content-encoding" in response.headers) == ("plain", False)
+
+    async def test_an_encoding_that_nobody_asked_for_stays_and_is_announced(self):
+        twice = gzip.compress(gzip.compress(b"plain"))
+        async with site(ok(twice, "Content-Encoding: gzip, gzip")) as there:
+            response = await fetch(there.url)
+
+            assert there.seen[0][1]["accept-encoding"] == "gzip, deflate"
+            assert (await response.bytes(), response.headers["content-encoding"]) == (twice, "gzip, gzip")
+
+    async def test_an_encoding_that_breaks_off_is_an_error(self):
+        async with site(ok(gzip.compress(b"plain")[:-5], "Content-Encoding: gzip")) as there:
+            with pytest.raises(ConnectionError, match="breaks off"):
+                await (await fetch(there.url)).text()
+
     async def test_head_and_204_have_no_body(self):
         async with site(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", ok(b"", status="204 No Content")) as there:
             head = await fetch(there.url, method="HEAD")
