@@ -148,8 +148,12 @@ class Production:
         try:
             self._begin()
             await self._send_all()
-        except asyncio.CancelledError:
-            raise
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Nobody cancelled this: the source waited for something that was.
+            failure = encode(failures.dump(error))
         except BaseException as error:  # asyncio lets some of them stop the loop, and with it all that runs there
             failure = _described(error)
         finally:

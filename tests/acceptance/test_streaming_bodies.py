@@ -11,6 +11,7 @@ from client import (
     CallAbandoned,
     DataCloneError,
     PayloadTooLarge,
+    RemoteError,
     StreamBroken,
     connect_blocking,
     options,
@@ -66,6 +67,15 @@ class TestResponses:
 
         with pytest.raises(ZeroDivisionError, match="as asked"):
             await response.text()
+
+    async def test_a_source_that_waited_for_something_cancelled_fails_and_does_not_hang(self, web, site):
+        site.open("cancelling")
+        response = await web.fetch("http://h/drip?gate=cancelling&cancel=1")
+
+        with pytest.raises(RemoteError) as failed:
+            async with asyncio.timeout(10):
+                await response.text()
+        assert failed.value.name == "CancelledError"
 
     @pytest.mark.parametrize("read", [True, False])
     async def test_giving_it_up_closes_its_source(self, web, site, read):

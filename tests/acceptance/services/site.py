@@ -78,6 +78,8 @@ class Default(WorkerEntrypoint):
             await self._passed(query["gate"])
             if query.get("fail"):
                 raise ZeroDivisionError("as asked")
+            if query.get("cancel"):
+                raise asyncio.CancelledError
             yield b"last"
         finally:
             self._write("closed")
