@@ -21,7 +21,7 @@ from client.gateway.problems import Problem, body_of, fields_of
 MOST_CONNECTIONS: Final = 1000
 """Connections that one process serves at once; whoever comes beyond them gets 503."""
 HEAD_SECONDS: Final = 20.0
-"""How long a client may take to send the head of a request."""
+"""How long a client may take to send the head of a request, or what is left of one that was answered."""
 KEPT_ALIVE_SECONDS: Final = 75
 """How long a connection stays open between two requests."""
 _REQUEST_LINE: Final = 16_384
@@ -31,9 +31,10 @@ _log = logging.getLogger("callyard.gateway")
 
 
 class PatientProtocol(H11Protocol):
-    """Cuts connections that do not get a head done; without this a server would wait for them for ever.
+    """Cuts connections that do not get a head done, or a body whose request was answered already.
 
-    Where there are more connections than there may be, the new ones are refused and the others served.
+    Without this a server would wait for them for ever. Where there are more connections than there may be, the new ones
+    are refused and the others served.
     """
 
     _patience: asyncio.TimerHandle | None = None
@@ -52,13 +53,20 @@ class PatientProtocol(H11Protocol):
         super().data_received(data)
         self._watch()
 
+    def on_response_complete(self) -> None:
+        """Go on with the next request, unless another server could have seen it begin elsewhere."""
+        # RFC 9112, 6.1: whatever comes behind a request that says its length in two ways may be a part of it.
+        if {b"content-length", b"transfer-encoding"} <= {name for name, _ in self.headers}:
+            self.transport.close()
+        super().on_response_complete()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer."""
         self._unwatch()
         super().connection_lost(exc)
 
     def _watch(self) -> None:
-        if self.conn.their_state is not h11.IDLE:
+        if self.conn.their_state is not h11.IDLE and self.conn.our_state is not h11.DONE:
             self._unwatch()
         elif self._patience is None:
             self._patience = self.loop.call_later(HEAD_SECONDS, self.transport.close)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterable, Awaitable, Callable, MutableMapping
 from typing import Any, Final, TypeAlias
 
@@ -12,6 +13,8 @@ from client.gateway.forwarding import outbound
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _NEVER_A_BODY: Final = (204, 205, 304)
+_LENGTH: Final = re.compile(r"\d{1,18}", re.ASCII)
+"""A length that servers take; what else a service says of it is left out."""
 
 
 class Broken(Exception):
@@ -63,7 +66,7 @@ class Outgoing:
         if isinstance(body, bytes):
             return len(body)
         said = response.headers.get("content-length", "")
-        if (isinstance(body, BodyStream) or self._head_only) and said.isascii() and said.isdigit():
+        if (isinstance(body, BodyStream) or self._head_only) and _LENGTH.fullmatch(said):
             return int(said)
         return None if isinstance(body, BodyStream) or self._head_only else 0
 
@@ -71,11 +74,12 @@ class Outgoing:
         try:
             async for piece in body:
                 await self._piece(piece, more=True)
+            # Refused where there was less than the header says.
+            await self._piece(b"", more=False)
         except Broken:
             raise
         except Exception as error:
             raise Broken("The body of the response failed.") from error
-        await self._piece(b"", more=False)
 
     async def _piece(self, piece: bytes, *, more: bool) -> None:
         await self._within({"type": "http.response.body", "body": piece, "more_body": more})

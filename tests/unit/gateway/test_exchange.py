@@ -197,6 +197,8 @@ class TestResponses:
             ({"headers": {"content-length": "7"}}, "7"),
             ({"body": "text", "headers": {"content-length": "7"}}, "4"),
             ({}, None),
+            ({"headers": {"content-length": "9" * 30}}, None),
+            ({"headers": {"content-length": "9" * 5000}}, None),
         ],
     )
     async def test_head_gets_the_length_and_no_body(self, named, length):

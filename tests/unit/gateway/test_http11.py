@@ -1,4 +1,4 @@
-"""What uvicorn leaves open: heads that never end."""
+"""What uvicorn leaves open: heads and bodies that never end, and requests within requests."""
 
 import asyncio
 
@@ -88,3 +88,29 @@ async def test_who_comes_beyond_the_connections_there_may_be_is_refused_and_the_
     assert all(head.startswith(b"HTTP/1.1 200 ") for head in served)
     for _, writer in connections:
         writer.close()
+
+
+async def test_the_rest_of_a_body_that_trickles_in_behind_its_answer_is_cut_off(port):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n")
+    await reader.readuntil(b"ok")
+    cut = asyncio.create_task(reader.read())
+    async with asyncio.timeout(5):
+        while not (await asyncio.wait([cut], timeout=0.01))[0]:
+            writer.write(b"x")
+    [outcome] = await asyncio.gather(cut, return_exceptions=True)
+
+    assert outcome == b"" or isinstance(outcome, ConnectionError)
+    writer.close()
+
+
+async def test_nothing_is_read_behind_a_request_that_says_its_length_twice(port):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(
+        b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 40\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        b"GET /hidden HTTP/1.1\r\nHost: h\r\n\r\n"
+    )
+
+    async with asyncio.timeout(5):
+        assert (await reader.read()).count(b"HTTP/1.1 200") == 1
+    writer.close()
