@@ -8,6 +8,8 @@ from broker.codec import pack, unpack
 from broker.errors import ProtocolError
 
 _VERSION: Final = 1
+_NO_DATE: Final = 253_402_300_800_000
+"""The end of the year 9999 in ms since the epoch."""
 
 
 class Stored(NamedTuple):
@@ -35,7 +37,9 @@ def unpack_message(value: bytes) -> Stored:
         ProtocolError: it is none.
     """
     match unpack(value):
-        case [1, str(message_id), int(sent_at), int(failed), str(content_type), bytes(body)] if failed >= 0:
+        case [1, str(message_id), int(sent_at), int(failed), str(content_type), bytes(body)] if (
+            0 <= sent_at < _NO_DATE and failed >= 0
+        ):
             return Stored(message_id, sent_at, failed, content_type, body)
         case _:
             raise ProtocolError("The entry is not a message of a known version.")

@@ -180,7 +180,16 @@ def test_impossible_bodies_are_refused(kind, body, error, said):
         encode_body(body, kind)
 
 
-@pytest.mark.parametrize("value", [b"", b"\x01", pack_message(Stored("id", 1, -1, "json", b""))])
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"\x01",
+        pack_message(Stored("id", 1, -1, "json", b"")),
+        pack_message(Stored("id", -1, 0, "json", b"")),
+        pack_message(Stored("id", 10**15, 0, "json", b"")),
+    ],
+)
 def test_what_is_no_message_is_a_protocol_error(value):
     with pytest.raises(ProtocolError):
         unpack_message(value)

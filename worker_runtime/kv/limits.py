@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import math
 from typing import Any, Final, cast
 
 LONGEST_NAME: Final = 512
@@ -16,6 +15,8 @@ MOST_LISTED: Final = 1000
 MOST_NAMES: Final = 100
 """Names in one `get`."""
 
+_LARGEST_NUMBER: Final = 1 << 43
+"""More ms than that are no exact number to Redis."""
 _NAMELESS: Final = frozenset({".", ".."})
 
 
@@ -170,6 +171,6 @@ def _read_cursor(cursor: object) -> bytes:
 
 
 def _whole(what: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LARGEST_NUMBER:
         raise TypeError(f"KV failed: 400 Invalid {what} of {value!r:.60}. Please specify an integer.")
     return int(value)
