@@ -20,7 +20,7 @@ from worker_runtime.config import ServiceConfig, Settings, load, plan
 from worker_runtime.configured import checking_of, load_configured
 from worker_runtime.d1 import cli as d1
 from worker_runtime.exits import CHILD, RELOADED, Exit, say, wait_for_go
-from worker_runtime.masking import Mask, MaskingFormatter, mask_of
+from worker_runtime.masking import Mask, MaskingFormatter, log_what_python_says, mask_of
 from worker_runtime.pool import run_worker
 from worker_runtime.queues.handler import check_handlers
 from worker_runtime.service import Service, load_object
@@ -89,6 +89,7 @@ def _keep_secrets(mask: Mask) -> None:
     """Keep secrets out of whatever this process logs, and tells callers of failures, from here on."""
     if mask:
         mask_with(mask.value)
+        log_what_python_says()
         for handler in logging.getLogger().handlers:
             handler.setFormatter(MaskingFormatter(_LOG_FORMAT, mask))
 

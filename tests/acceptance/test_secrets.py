@@ -14,6 +14,7 @@ from tests.support.workers import WorkerProcess
 SECRET = "correct-horse-battery"
 SERVICE = """
     import os
+    import threading
     from worker_runtime import policy
     from workers import RpcTarget, WorkerEntrypoint
 
@@ -38,6 +39,7 @@ SERVICE = """
             error = ValueError("see the note")
             error.add_note(f"it was {self.env.API_KEY}")
             error.key = self.env.API_KEY
+            error.keys = [self.env.API_KEY.encode(), {self.env.API_KEY}]
             raise error
 
         async def lookup(self):
@@ -45,6 +47,20 @@ SERVICE = """
 
         async def background(self) -> str:
             self.ctx.waitUntil(self.number())
+            return "fine"
+
+        async def thread(self) -> str:
+            failing = threading.Thread(target=int, args=(self.env.API_KEY,), name="failing")
+            failing.start()
+            failing.join()
+            return "fine"
+
+        async def destructor(self) -> str:
+            class Failing:
+                def __del__(self):
+                    int(KEY)
+
+            Failing()
             return "fine"
 
         async def default(self, key: str = KEY, other: int = 3) -> str:
@@ -96,7 +112,8 @@ async def test_no_error_description_log_or_dead_letter_shows_it(place, server, w
             assert SECRET not in everything_about(caught.value)
         with pytest.raises(ValueError, match=r"\*\*\*"):
             assert [number async for number in leaky.numbers()] == []
-        assert await leaky.background() == "fine"
+        for method in ("background", "thread", "destructor"):
+            assert await getattr(leaky, method)() == "fine"
         assert SECRET not in " ".join(await leaky.shown())
         await submit(leaky.number)
         described = str(await services.describe("leaky"))
@@ -107,7 +124,9 @@ async def test_no_error_description_log_or_dead_letter_shows_it(place, server, w
     assert worker.terminate() == 0
 
     said = "".join(worker.output + worker.errors)
-    assert "invalid literal for int() with base 10: '***'" in said
+    assert said.count("invalid literal for int() with base 10: '***'") > 4
+    assert "the thread failing failed" in said
+    assert "__del__" in said
     assert SECRET not in said
     dead = server.xrange(place.key("dead", service="leaky"))
     assert len(dead) == 1

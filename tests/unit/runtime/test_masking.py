@@ -1,6 +1,9 @@
 """Secrets are taken out of texts, plain values and log records."""
 
+import json
 import logging
+from functools import partial
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
@@ -14,6 +17,21 @@ def test_secret_is_masked_wherever_it_stands():
 
     assert mask.text("int() with base 10: 'hunter2', s3cret") == "int() with base 10: '***', ***"
     assert mask.value(["a", ("hunter2", 3), {"s3cret": {"k": "xhunter2x"}}]) == ["a", (MASK, 3), {MASK: {"k": "x***x"}}]
+
+
+def test_secret_is_masked_in_bytes_and_sets_too():
+    mask = Mask(["hunter2", "sé cret"])
+
+    assert mask.value([b"xhunter2x", bytearray("sé cret", "utf-8")]) == [b"x***x", bytearray(b"***")]
+    assert mask.value({"hunter2"}) == {MASK}
+    assert mask.value(frozenset({(b"hunter2",)})) == frozenset({(b"***",)})
+
+
+@pytest.mark.parametrize("write", [json.dumps, partial(json.dumps, ensure_ascii=False), quote, quote_plus])
+def test_secret_is_masked_as_json_and_urls_have_it(write):
+    secret = 'sé"cret /& value'
+
+    assert Mask([secret]).text(f"<{write(secret).strip(chr(34))}>") == "<***>"
 
 
 def test_what_repr_makes_of_a_secret_is_masked_too():
