@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import secrets
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 from broker.http import Request, Response
 from client.gateway.admission import Admitted, Scope
@@ -16,6 +17,8 @@ from client.gateway.outgoing import Broken, Outgoing, Send
 from client.gateway.problems import Problem, Refused, body_of, fields_of, problem_of
 
 _BODILESS: Final = ("GET", "HEAD")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""What would end a line of the log, or steer a terminal."""
 
 _log = logging.getLogger("callyard.gateway")
 
@@ -110,12 +113,16 @@ class Exchange:
 
     def _say(self, level: int, how: str, error: BaseException | None = None) -> None:
         scope, taken = self._scope, asyncio.get_running_loop().time() - self._began
-        why: Any = "" if error is None else f": {type(error).__name__}: {error}"
+        why = "" if error is None else _CONTROL.sub(_escaped, f": {type(error).__name__}: {error}")
         peer = (scope.get("client") or ("-",))[0]
         _log.log(
             level, "%s %s %s %a %s in %.3f s%s", self.id, peer, scope["method"], scope["path"], how, taken, why,
             exc_info=error if level > logging.WARNING else None,
         )  # fmt: skip
+
+
+def _escaped(control: re.Match[str]) -> str:
+    return ascii(control[0])[1:-1]
 
 
 def _told(problem: Problem) -> str:

@@ -239,6 +239,15 @@ class TestFailures:
         assert told["request_id"] in line
         assert "the secret reason" in line
 
+    async def test_a_failure_is_one_line_of_the_log_whatever_it_says(self, caplog):
+        async def fetch(_admitted, _request):
+            raise ValueError("bad\n2026-01-01 INFO forged\r\x1b[2J\u2028é")
+
+        await visit(fetch)
+
+        [line] = [record.getMessage() for record in caplog.records]
+        assert line.endswith("ValueError: bad\\n2026-01-01 INFO forged\\r\\x1b[2J\\u2028é")
+
     async def test_a_full_service_says_when_to_come_back(self):
         async def fetch(_admitted, _request):
             raise Overloaded("full", retry_after=7)
