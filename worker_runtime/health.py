@@ -10,6 +10,7 @@ import socketserver
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, Literal, cast
@@ -95,6 +96,7 @@ class _Server(ThreadingHTTPServer):
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.answer = answer
         self._places = threading.BoundedSemaphore(MOST_CLIENTS)
+        self._since: dict[Any, float] = {}
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
@@ -106,25 +108,36 @@ class _Server(ThreadingHTTPServer):
         if not self._places.acquire(blocking=False):
             self.shutdown_request(request)
             return
+        self._since[request] = time.monotonic()
         try:
             super().process_request(request, client_address)
         except BaseException:
             # No thread to be had.
-            self._places.release()
+            self._end(request)
             raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._places.release()
+            self._end(request)
+
+    def service_actions(self) -> None:
+        """Cut off who takes too long, be it byte by byte; called every half second."""
+        for request, since in list(self._since.items()):
+            if time.monotonic() - since > SLOWEST_CLIENT:
+                with suppress(OSError):
+                    request.shutdown(socket.SHUT_RDWR)
+
+    def _end(self, request: Any) -> None:
+        del self._since[request]
+        self._places.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of a client that left."""
 
 
 class _Handler(BaseHTTPRequestHandler):
-    timeout = SLOWEST_CLIENT
     server_version = "callyard"
     sys_version = ""
 

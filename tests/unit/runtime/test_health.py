@@ -2,8 +2,10 @@
 
 import socket
 import threading
+import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 
 import pytest
 
@@ -87,6 +89,20 @@ def test_clients_that_say_nothing_are_bounded_and_do_not_silence_it(health):
         except (ConnectionError, urllib.error.URLError):
             # The places of those that left are given back one by one.
             continue
+
+
+def test_a_client_that_talks_byte_by_byte_is_cut_off(health, monkeypatch):
+    monkeypatch.setattr("worker_runtime.health.SLOWEST_CLIENT", 0.2)
+    with socket.create_connection(("127.0.0.1", int(health.address.rpartition(":")[2]))) as client:
+        client.settimeout(0.01)
+        give_up = time.monotonic() + 10
+        with suppress(ConnectionError):
+            while time.monotonic() < give_up:
+                client.sendall(b"x")
+                with suppress(TimeoutError):
+                    assert client.recv(1) == b""
+                    break
+        assert time.monotonic() < give_up
 
 
 def test_garbage_is_answered_or_dropped_and_changes_nothing(health):
