@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
+from worker_runtime.d1.errors import D1Error
 from worker_runtime.d1.result import Rows
 from worker_runtime.d1.sql import only_reads
 from worker_runtime.d1.values import Scalar
+
+LONGEST_SQL: Final = 100_000
+"""Characters of a statement at most, as upstream: it is looked through on the event loop."""
 
 Shaped = TypeVar("Shaped")
 
@@ -48,5 +52,13 @@ class Store(Protocol):
 
 
 def all_read(queries: Sequence[Query]) -> bool:
-    """Return whether none of *queries* changes anything."""
+    """Return whether none of *queries* changes anything.
+
+    Raises:
+        D1Error: One is longer than `LONGEST_SQL`, or holds characters that no statement can.
+    """
+    for index, query in enumerate(queries):
+        if len(query.sql) > LONGEST_SQL:
+            text = f"The statement has {len(query.sql)} characters; at most {LONGEST_SQL} are allowed."
+            raise D1Error(text, statement=index)
     return all(only_reads(query.sql) for query in queries)

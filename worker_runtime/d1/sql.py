@@ -99,27 +99,32 @@ def _tokens(sql: str) -> Iterator[Token]:
 
 def _split(sql: str) -> Iterator[tuple[str, list[Token]]]:
     held: list[Token] = []
-    start = 0
+    start, in_trigger = 0, False
     for token in _tokens(sql):
         if token.kind != "end":
             if not held:
                 start = token.end - len(token.text)
             held.append(token)
-        elif held and _is_within_trigger(held):
-            held.append(token)
         elif held:
-            yield sql[start : token.end], held
-            held = []
+            in_trigger = in_trigger or _begins_trigger(held)
+            if in_trigger and not _ends_trigger(held):
+                held.append(token)
+            else:
+                yield sql[start : token.end], held
+                held, in_trigger = [], False
     if held:
         yield sql[start:].rstrip(), held
 
 
-def _is_within_trigger(tokens: list[Token]) -> bool:
-    """Whether a semicolon behind *tokens* is one of the body of a trigger, which ends with `; END;`."""
-    if not _TRIGGER.match(" ".join(token.text for token in tokens[:_BEGINNING])):
-        return False
+def _begins_trigger(tokens: list[Token]) -> bool:
+    """Whether *tokens* make a trigger, whose body has semicolons of its own."""
+    return _TRIGGER.match(" ".join(token.text for token in tokens[:_BEGINNING])) is not None
+
+
+def _ends_trigger(tokens: list[Token]) -> bool:
+    """Whether a semicolon behind *tokens*, which begin a trigger, is its end: it ends with `; END;`."""
     before, last = tokens[-2:]
-    return before.kind != "end" or last.text.upper() != "END"
+    return before.kind == "end" and last.text.upper() == "END"
 
 
 def _statement(text: str, tokens: list[Token]) -> Statement:

@@ -234,6 +234,13 @@ async def test_what_reaches_beyond_the_database_or_the_call_is_not_authorized(db
         await db.prepare(sql).run()
 
 
+async def test_a_statement_that_would_keep_the_event_loop_busy_is_refused(db):
+    with pytest.raises(D1Error, match=r"The statement has 100009 characters; at most 100000") as refused:
+        await db.batch([db.prepare("SELECT 1"), db.prepare(f"SELECT '{'x' * 100_000}'")])
+
+    assert refused.value.statement == 1
+
+
 async def test_a_value_that_no_message_could_hold_is_refused(db):
     for value in ("zeroblob(1000000000)", "hex(zeroblob(17000000))", "randomblob(1000000000)"):
         with pytest.raises(D1Error, match=r"^D1_ERROR: string or blob too big$"):
