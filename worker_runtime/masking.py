@@ -23,7 +23,8 @@ class Mask:
     __slots__ = ("_texts",)
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        texts = {text for secret in secrets for text in _written(secret) if len(text) >= SHORTEST}
+        long = (secret for secret in secrets if len(secret) >= SHORTEST)
+        texts = {text for secret in long for text in _written(secret) if len(text) >= SHORTEST}
         # The longest first: one secret may be part of another.
         self._texts: Final = tuple(sorted(texts, key=len, reverse=True))
 

@@ -52,12 +52,12 @@ def test_one_secret_within_another_leaves_no_rest():
     assert Mask(["hunter", "hunter2-long"]).text("hunter2-long") == MASK
 
 
-@pytest.mark.parametrize("short", ["", "1", "abc"])
+@pytest.mark.parametrize("short", ["", "1", "abc", "é", "\n"])
 def test_values_too_short_to_hide_are_left_alone(short):
     mask = Mask([short])
 
     assert not mask
-    assert mask.text("abc 1") == "abc 1"
+    assert mask.text("abc 1 %C3%A9 \\u00e9 %0A") == "abc 1 %C3%A9 \\u00e9 %0A"
 
 
 def test_mask_shows_no_secret_of_itself():
