@@ -27,6 +27,7 @@ _SAID_OF_CLIENTS: Final = frozenset({
     "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "x-forwarded-server",
 })  # fmt: skip
 _WRITTEN_BY_THE_SERVER: Final = frozenset({"content-length", "date"})
+_WITH_PORT: Final = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::\d+)?|(\d+\.\d+\.\d+\.\d+):\d+", re.ASCII)
 _UNSENDABLE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -58,9 +59,10 @@ def identify(headers: Headers, peer: str, scheme: str, trusted: Sequence[Network
     if not _is_within(peer, trusted):
         return Client(peer, peer, scheme)
     named = [part.strip() for part in headers.get("x-forwarded-for", "").split(",") if part.strip()]
-    strangers = [address for address in named if not _is_within(address, trusted)]
+    addresses = [_without_port(part) for part in named]
+    strangers = [address for address in addresses if not _is_within(address, trusted)]
     given = headers.get("x-forwarded-proto", "").strip().lower()
-    address = strangers[-1] if strangers else (named[0] if named else peer)
+    address = strangers[-1] if strangers else (addresses[0] if addresses else peer)
     return Client(
         address if _is_address(address) else peer,
         ", ".join([*named, peer]),
@@ -108,12 +110,20 @@ def read_fields(raw: RawFields) -> Headers:
     return Headers([(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw])
 
 
+def _without_port(part: str) -> str:
+    """The address in *part*: some proxies write the port behind it."""
+    found = _WITH_PORT.fullmatch(part)
+    return (found[1] or found[2]) if found else part
+
+
 def _is_within(address: str, networks: Sequence[Network]) -> bool:
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
         return False
-    return any(found in network for network in networks)
+    # What a socket for both versions calls an address of version 4.
+    mapped = (isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped) or found
+    return any(found in network or mapped in network for network in networks)
 
 
 def _is_address(text: str) -> bool:

@@ -67,6 +67,21 @@ class TestRequests:
         assert client == Client("192.0.2.7", "6.6.6.6, 192.0.2.7, 10.0.0.5, 10.0.0.9", "https")
 
     @pytest.mark.parametrize(
+        ("said", "address"),
+        [
+            ("6.6.6.6:4711", "6.6.6.6"),
+            ("[2001:db8::1]:4711", "2001:db8::1"),
+            ("6.6.6.6, 10.0.0.7:80, ::ffff:10.0.0.8", "6.6.6.6"),
+        ],
+    )
+    def test_addresses_may_be_written_with_a_port_or_as_version_6(self, said, address):
+        trusted = read_networks(["10.0.0.0/8"])
+
+        client = identify(Headers({"X-Forwarded-For": said}), "::ffff:10.0.0.9", "http", trusted)
+
+        assert client == Client(address, f"{said}, ::ffff:10.0.0.9", "http")
+
+    @pytest.mark.parametrize(
         ("said", "address"), [("", "10.0.0.9"), ("10.0.0.1", "10.0.0.1"), ("unknown", "10.0.0.9"), ("::1", "::1")]
     )
     def test_a_trusted_proxy_that_says_nothing_useful_is_the_client(self, said, address):
