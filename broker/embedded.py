@@ -60,6 +60,11 @@ class EmbeddedBroker:
             )
         self.url = url
 
+    @property
+    def running(self) -> bool:
+        """Whether it was started and has neither been stopped nor ended by itself."""
+        return self._child is not None and self._child.poll() is None
+
     def stop(self) -> None:
         """Stop it and remove what it left; when this returns the process is gone. Stopping twice does nothing."""
         child, self._child = self._child, None

@@ -17,12 +17,15 @@ class PrivateBroker:
         self._broker: EmbeddedBroker | None = None
 
     def url(self) -> str:
-        """Where it listens; the first to ask starts it.
+        """Where it listens; the first to ask starts it, and whoever asks when it has ended by itself starts another.
 
         Raises:
             BrokerUnavailable: it did not start.
         """
         with self._lock:
+            if self._broker is not None and not self._broker.running:
+                self._broker.stop()
+                self._broker = None
             if self._broker is None:
                 broker = EmbeddedBroker()
                 broker.start()
