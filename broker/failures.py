@@ -99,7 +99,7 @@ def dump(error: BaseException, *, traceback: bool = False) -> list[Any]:
     name = error.name if type(error) is RemoteError else type(error).__name__
     arguments: list[Any] | bool = _arguments(error) if _BUILTIN.get(name) is type(error) else False
     text = _traceback(error) if traceback else None
-    return _masked([_clean(name, 256), _message(error), arguments, _attributes(error), _notes(error), text])
+    return masked([_clean(name, 256), _message(error), arguments, _attributes(error), _notes(error), text])
 
 
 def load(wire: object) -> Exception:
@@ -132,7 +132,7 @@ def dump_refusal(error: RpcError) -> list[Any]:
         as the nearest base that it does know.
     """
     name = next(kind.__name__ for kind in type(error).__mro__ if _REFUSALS.get(kind.__name__) is kind)
-    return _masked([name, _message(error), error.executed, error.retry_after])
+    return masked([name, _message(error), error.executed, error.retry_after])
 
 
 def load_refusal(wire: object) -> RpcError:
@@ -344,7 +344,8 @@ def _text_size(text: str) -> int:
         raise _NotSimple from None
 
 
-def _masked(described: list[Any]) -> list[Any]:
+def masked(value: Any) -> Any:
+    """Return a plain *value* as it may leave this process: what `mask_with` was given has gone over it."""
     for mask in _masks:
-        described = mask(described)
-    return described
+        value = mask(value)
+    return value

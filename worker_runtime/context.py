@@ -10,7 +10,6 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
-from types import MappingProxyType
 from typing import Any, Final, NamedTuple, NoReturn, Protocol, cast
 
 from worker_runtime.overriding import overridden
@@ -20,7 +19,6 @@ _log: Final = logging.getLogger("callyard.worker")
 _NO_TASKS: Final[AbstractSet[asyncio.Future[Any]]] = frozenset()
 """What most calls have; only those that start one get a set of their own."""
 
-_NO_PROPS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 ABORTED: Final = "Worker execution was aborted due to call to ctx.abort()."
 OUT_OF_TIME: Final = (
@@ -84,13 +82,13 @@ class Context:
         loop: asyncio.AbstractEventLoop,
         expires: float | None = None,
         attempt: int = 1,
-        props: Mapping[str, Any] = _NO_PROPS,
+        props: Mapping[str, Any] | None = None,
         exports: Any = None,
     ) -> None:
         """Describe a call that runs on *loop* and expires at *expires* (seconds since the epoch)."""
         self._call_id = call_id
         self.attempt = attempt
-        self.props = props
+        self.props: Mapping[str, Any] = {} if props is None else props
         self.exports = exports
         self.cancelled = False
         self.tasks: AbstractSet[asyncio.Future[Any]] = _NO_TASKS

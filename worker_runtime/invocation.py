@@ -36,6 +36,7 @@ from client.member import Member
 from client.threads import Steering, start_in_thread
 from worker_runtime.context import Context, current
 from worker_runtime.delivery import Source, Work
+from worker_runtime.raised_at import raised_at
 
 if TYPE_CHECKING:
     from client.session.live import LiveSession
@@ -51,7 +52,7 @@ class Invocation:
 
     __slots__ = (
         "begun", "cancelled_because", "claimed", "ctx", "env", "expires", "held_until", "interrupted", "key", "leave",
-        "lost", "method", "replied", "session", "settling", "started", "task", "ticket", "work",
+        "lost", "method", "raised_at", "replied", "session", "settling", "started", "task", "ticket", "work",
     )  # fmt: skip
 
     def __init__(self, work: Work, method: Method, ctx: Context, env: Any, claimed: float, expires: float) -> None:
@@ -83,6 +84,8 @@ class Invocation:
         self.cancelled_because: RpcError | None = None
         self.lost = False
         """Whether another worker has the call now."""
+        self.raised_at = ""
+        """Where in the service's code the method raised, if it did and that is known."""
         self.replied = False
         """Whether the method has ended; only its `waitUntil` tasks may still run."""
         self.settling = False
@@ -296,6 +299,7 @@ def _raised(invocation: Invocation, error: BaseException, traceback: bool) -> Ou
     elif isinstance(error, RpcError) and not error.remote and type(error) in _OURS:
         # Raised by the lookup inside a property: that is the runtime speaking, not the method.
         return refused(error)
+    invocation.raised_at = raised_at(error, invocation.work.delivery.source.cls)
     return Outcome(RAISED, encode(failures.dump(error, traceback=traceback)))
 
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from typing import Final, Literal, NamedTuple
+from urllib.parse import urlsplit
 
 from broker import failures
 from broker.codec import decode
-from broker.envelope import FETCH, RAISED, RESULTS, RETURNED, Outcome
+from broker.envelope import FETCH, RAISED, RESULTS, RETURNED, Outcome, Step
 from broker.errors import RpcError
+from broker.failures import masked
 from broker.names import DEFAULT_ENTRYPOINT
 from worker_runtime.delivery import Work
 from worker_runtime.invocation import Invocation
+from worker_runtime.raised_at import raised_at
+from worker_runtime.service import Service
 
 How = Literal["returned", "raised", "refused"]
 
@@ -29,6 +33,9 @@ class Ended(NamedTuple):
         seconds: How long it ran; None where it was refused before it began.
         how: Whether the method returned or raised, or the runtime refused the call.
         error: Type and message of what was raised or refused; empty where it returned.
+        detail: Method and path of a request; empty for other calls.
+        status: The status of the response to a request, if there was one.
+        raised_at: File and line of the service at which it raised, where that is known.
     """
 
     service: str
@@ -37,6 +44,9 @@ class Ended(NamedTuple):
     seconds: float | None
     how: How
     error: str
+    detail: str = ""
+    status: int | None = None
+    raised_at: str = ""
 
 
 Observer = Callable[[Ended], None]
@@ -47,24 +57,31 @@ def describe_end(work: Work, outcome: Outcome, invocation: Invocation | None) ->
     step = work.call.program[-1] if work.call.program else None
     outcome = _of_the_last_step(outcome)
     how = _HOW.get(outcome.kind, "refused")
+    fetched = step is not None and step.kind == FETCH
     return Ended(
         work.delivery.source.serving.service.name,
         work.delivery.source.entrypoint,
-        "?" if step is None else "fetch" if step.kind == FETCH else ".".join(step.path),
+        "?" if step is None else "fetch" if fetched else ".".join(step.path),
         None if invocation is None else asyncio.get_running_loop().time() - invocation.begun,
         how,
         "" if how == "returned" else _error(outcome),
+        _request_line(step) if step is not None and fetched else "",
+        _status(outcome) if fetched and how == "returned" else None,
+        "" if invocation is None else invocation.raised_at,
     )
 
 
-def describe_batch(service: str, queue: str, messages: int, seconds: float, failure: BaseException | None) -> Ended:
+def describe_batch(
+    service: Service, queue: str, messages: int, seconds: float, failure: BaseException | None
+) -> Ended:
     """What an observer is told of a batch of so many *messages* that the handler of *service* was given."""
     method = f"queue({queue}, {messages})"
     if failure is None:
-        return Ended(service, DEFAULT_ENTRYPOINT, method, seconds, "returned", "")
+        return Ended(service.name, DEFAULT_ENTRYPOINT, method, seconds, "returned", "")
     # As a caller would hear of it: without secrets, and whatever its own code does.
     name, message = failures.dump(failure)[:2]
-    return Ended(service, DEFAULT_ENTRYPOINT, method, seconds, "raised", _words(name, message))
+    where = raised_at(failure, service.entrypoints[DEFAULT_ENTRYPOINT])
+    return Ended(service.name, DEFAULT_ENTRYPOINT, method, seconds, "raised", _words(name, message), raised_at=where)
 
 
 def _of_the_last_step(outcome: Outcome) -> Outcome:
@@ -74,6 +91,21 @@ def _of_the_last_step(outcome: Outcome) -> Outcome:
     from client.session.outcomes import read_together
 
     return read_together(outcome.body)[1][-1][1]
+
+
+def _request_line(step: Step) -> str:
+    try:
+        (request,), _ = decode(step.body)
+        return masked(f"{request.method} {urlsplit(request.url).path}")
+    except (RpcError, ValueError, TypeError, AttributeError):
+        return ""  # Its body comes piece by piece: only the session can read it.
+
+
+def _status(outcome: Outcome) -> int | None:
+    try:
+        return decode(outcome.body).status
+    except (RpcError, ValueError, TypeError, AttributeError):
+        return None
 
 
 def _error(outcome: Outcome) -> str:

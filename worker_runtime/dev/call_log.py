@@ -27,8 +27,11 @@ def log_calls() -> Callable[[Ended], None]:
 def line(ended: Ended, moment: str, *, colour: bool) -> str:
     """The line about *ended*: when, what, how long, and how it ended."""
     entrypoint = "" if ended.entrypoint == DEFAULT_ENTRYPOINT else f"#{ended.entrypoint}"
-    name = f"{ended.service}{entrypoint}.{ended.method}"
-    words = _WORDS[ended.how] + (f" {_plain(ended.error)}" if ended.error else "")
+    name = f"{ended.service}{entrypoint}.{ended.method}" + (f" {ended.detail}" if ended.detail else "")
+    status = "" if ended.status is None else f" {ended.status}"
+    words = _WORDS[ended.how] + status + (f" {_plain(ended.error)}" if ended.error else "")
+    if ended.raised_at:
+        words += f" ({_plain(ended.raised_at)})"
     if colour:
         words = f"\x1b[{_COLOURS[ended.how]}m{words}\x1b[0m"
     return f"{moment} {_plain(name):<{_NAME_WIDTH}} {duration(ended.seconds):>9}  {words}"

@@ -5,13 +5,36 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from worker_runtime.kv.limits import cursor_after
 
 
+class _Record:
+    """A dataclass whose fields can be read as items too: `page.cursor` and `page["cursor"]` are the same.
+
+    It is no mapping, for a page has a field called `keys`.
+    """
+
+    __slots__ = ()
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    def __getitem__(self, name: str) -> Any:
+        if name in self.__dataclass_fields__:
+            return getattr(self, name)
+        raise KeyError(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.__dataclass_fields__
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The field *name*, or *default* where there is none."""
+        return getattr(self, name) if name in self else default
+
+
 @dataclass(frozen=True, slots=True)
-class ValueWithMetadata:
+class ValueWithMetadata(_Record):
     """A value and what was stored beside it; both None where there is no such entry."""
 
     value: Any
@@ -21,7 +44,7 @@ class ValueWithMetadata:
 
 
 @dataclass(frozen=True, slots=True)
-class ListedKey:
+class ListedKey(_Record):
     """A name in a list.
 
     Attributes:
@@ -36,7 +59,7 @@ class ListedKey:
 
 
 @dataclass(frozen=True, slots=True)
-class ListPage:
+class ListPage(_Record):
     """A page of names in the order of their bytes.
 
     Attributes:

@@ -224,7 +224,7 @@ class Batches:
         verdicts.open = False
         if self.observe is not None:
             taken = asyncio.get_running_loop().time() - began
-            self.observe(describe_batch(self._serving.service.name, handed.queue, len(readable), taken, failure))
+            self.observe(describe_batch(self._serving.service, handed.queue, len(readable), taken, failure))
         await self._settle([held for held, _ in readable if not held.lost], verdicts, failed=failure is not None)
 
     async def _settle(self, batch: Sequence[HeldMessage], verdicts: Verdicts, *, failed: bool) -> None:

@@ -89,10 +89,12 @@ class QueueEndings:
         else:
             reason, tried = "failed", held.attempts
             detail = f"it was tried {_times(tried)}"
-        _log.error("dead letter: queue %s, message %s: %s", self._keys.queue, held.message.id, detail)
         if self._heir is None:
+            _log.error("dead letter: queue %s, message %s: %s", self._keys.queue, held.message.id, detail)
             extras = {"message": held.message.id}
             return int(Fate.DEAD), pack([1, reason, detail, "queue", held.key[0], tried, held.value, extras]), 0
+        where, heir = self._keys.queue, self._heir.queue
+        _log.warning("queue %s, message %s: %s; it goes to the queue %s", where, held.message.id, detail, heir)
         # By its entry, not its ID: a message may come this way again.
         token = f"{self._keys.queue}:{held.key[0].decode()}"
         message = held.message._replace(failed=0)

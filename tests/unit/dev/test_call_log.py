@@ -4,6 +4,10 @@ import pytest
 
 from worker_runtime.dev.call_log import LONGEST_ERROR, duration, line
 from worker_runtime.observing import Ended, describe_batch
+from worker_runtime.service import Service
+from workers import WorkerEntrypoint
+
+SHOP = Service("shop", {"Default": type("Default", (WorkerEntrypoint,), {})})
 
 
 def ended(**changed):
@@ -29,11 +33,19 @@ def test_line_says_when_what_how_long_and_how():
 
 
 def test_batch_of_a_queue_is_a_line_like_that_of_a_call():
-    handled = describe_batch("shop", "mails", 3, 0.0012, None)
-    failed = describe_batch("shop", "mails", 1, 0.0012, KeyError("tea"))
+    handled = describe_batch(SHOP, "mails", 3, 0.0012, None)
+    failed = describe_batch(SHOP, "mails", 1, 0.0012, KeyError("tea"))
 
     assert line(handled, "12:00:01", colour=False) == "12:00:01 shop.queue(mails, 3)                1.2 ms  ok"
     assert line(failed, "", colour=False).endswith("shop.queue(mails, 1)                1.2 ms  raised KeyError: 'tea'")
+
+
+def test_line_says_what_was_asked_for_and_where_it_failed():
+    fetched = line(ended(method="fetch", detail="GET /tea", status=404), "", colour=False)
+    assert fetched.split() == ["shop.fetch", "GET", "/tea", "1.2", "ms", "ok", "404"]
+    failed = line(ended(how="raised", error="ValueError: no tea", raised_at="shop.py:7"), "", colour=False)
+    assert failed.endswith("raised ValueError: no tea (shop.py:7)")
+    assert "\x1b" not in line(ended(detail="GET /\x1b[2J"), "", colour=False)
 
 
 def test_colour_stands_around_the_outcome_only():

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from client import ConfigurationError
+from tests.support.workers import until
 from worker_runtime.testing import ServiceUnderTest, serve
 
 JOBS = """
@@ -19,6 +20,11 @@ JOBS = """
 
         async def sent(self):
             return await self.env.SENT.get("last")
+
+        async def listed(self):
+            entry = await self.env.SENT.get_with_metadata("last")
+            page = await self.env.SENT.list(limit=1)
+            return [entry["value"], page["keys"][0]["name"], page.keys[0].name, "cursor" in page, page.get("none", 1)]
 
         async def queue(self, batch):
             for message in batch.messages:
@@ -61,6 +67,29 @@ async def test_messages_are_handled_and_settled_waits_for_them(jobs):
         assert await served.stub.sent() == "nobody"
         await served.stub.order("later", delaySeconds=3600)
         await served.settled()
+
+
+async def test_answers_of_kv_have_items_as_well_as_attributes(jobs):
+    async with serve(jobs) as served:
+        await served.stub.order("ada")
+        await served.settled()
+        assert await served.stub.listed() == ["ada", "last", "last", True, 1]
+
+
+async def test_observer_is_told_of_each_batch(jobs):
+    ended = []
+    async with serve(jobs) as served:
+        await served.stub.order("ada")
+        await served.settled()
+        served._worker.observe(ended.append)
+        await served.stub.order(b"no value", contentType="v8")
+        await served.stub.order({"no": "value"})
+        await until(lambda: len(ended) >= 3)
+    failed = next(one for one in ended if one.method.startswith("queue(") and one.how == "raised")
+
+    assert (failed.service, failed.method) == ("jobs", "queue(mails, 1)")
+    assert failed.error.startswith("TypeError: KV put() accepts only")
+    assert failed.raised_at.startswith("jobs.py:")
 
 
 async def test_each_block_has_a_namespace_and_a_queue_of_its_own(jobs):

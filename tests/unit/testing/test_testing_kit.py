@@ -1,6 +1,8 @@
 """The testing kit as a user has it: services in the process of the test, replaced bindings, background tasks."""
 
 import asyncio
+import json
+from pathlib import Path
 from unittest.mock import AsyncMock, Mock
 
 import pytest
@@ -237,6 +239,36 @@ async def test_observer_is_told_of_a_returned_object_and_of_the_chain_on_it_as_o
         ("statement", "returned"),
     ]
     assert ended[1].error.startswith("MethodNotFound: ")
+
+
+class Failing(WorkerEntrypoint):
+    async def fetch(self, request):
+        return Response("gone", status=410)
+
+    async def props(self):
+        return self.ctx.props
+
+    def fails(self):
+        return json.loads("{")
+
+
+async def test_observer_is_told_what_was_asked_for_and_where_a_method_raised():
+    ended = []
+    async with serve(Failing) as failing:
+        failing._worker.observe(ended.append)
+        await failing.stub.fetch("https://shop.example/tea?secret=1", method="PUT")
+        with pytest.raises(RemoteError):
+            await failing.stub.fails()
+    fetched, failed = ended
+
+    assert (fetched.detail, fetched.status, fetched.raised_at) == ("PUT /tea", 410, "")
+    line = Failing.fails.__code__.co_firstlineno + 1
+    assert (failed.detail, failed.status, failed.raised_at) == ("", None, f"{Path(__file__).name}:{line}")
+
+
+async def test_props_that_no_binding_gave_can_be_sent():
+    async with serve(Failing) as failing:
+        assert await failing.stub.props() == {}
 
 
 class Statement(RpcTarget):
