@@ -190,5 +190,7 @@ def _explained(url: str) -> Generator[None]:
         raise TypeError(f"fetch() cannot use the URL {url!r:.200}: {error}") from error
     except (httpx.TimeoutException, TimeoutError) as error:
         raise TimeoutError(f"{url:.200} gave no answer in time.") from error
+    except httpx.ConnectError as error:
+        raise ConnectionError(f"{url:.200} cannot be reached: {error or type(error).__name__}") from error
     except (httpx.HTTPError, httpx.StreamError) as error:
         raise ConnectionError(f"{url:.200} cannot be read: {error or type(error).__name__}") from error

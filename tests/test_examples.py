@@ -63,6 +63,8 @@ def test_a_pool_may_hold_both_workers(root):
     done = run(root, "-m", "worker_runtime", "examples/add/worker_a", "examples/add/worker_b", "--check")
 
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "entrypoint Default: fetch\n" in done.stdout
+    assert "entrypoint Default: add, fetch\n" in done.stdout
 
 
 def test_every_example_folder_is_tested():

@@ -206,7 +206,7 @@ def _check(plan_: Plan, given: argparse.Namespace) -> int:
         for line in plan(config):
             print(mask.text(line))
         for name in service.entrypoints:
-            print(f"  entrypoint {name}: {', '.join(service.methods[name]) or 'no methods'}")
+            print(f"  entrypoint {name}: {', '.join(sorted(service.names[name])) or 'no methods'}")
     for note in _outside(plan_):
         print(f"note {note}")
     shown = "embedded" if given.embedded else Address.parse(_url(given)).shown
@@ -223,10 +223,12 @@ def load_plan(given: argparse.Namespace) -> Plan:
     flags = {flag.flag.removeprefix("--").replace("-", "_"): None for flag in Settings.flags()}
     flags = {name: getattr(given, name) for name in flags}
     services = [_load(target, given, flags) for target in given.targets or ["."]]
-    names = [service.name for service, _ in services]
-    for name in names:
-        if names.count(name) > 1:
-            raise ConfigurationError(f"Two configurations are called {name!r}: give one of them another name.")
+    files: dict[str, list[str]] = {}
+    for service, config in services:
+        files.setdefault(service.name, []).append(str(config.file))
+    for name, named in files.items():
+        if len(named) > 1:
+            raise ConfigurationError(f"{' and '.join(named)} are both called {name!r}: give one of them another name.")
     found = Plan(services)
     _check_entrypoints(found)
     check_handlers(services)

@@ -96,7 +96,8 @@ def _of_the_last_step(outcome: Outcome) -> Outcome:
 def _request_line(step: Step) -> str:
     try:
         (request,), _ = decode(step.body)
-        return masked(f"{request.method} {urlsplit(request.url).path}")
+        url: str = request.url
+        return masked(f"{request.method} {urlsplit(url).path}")
     except (RpcError, ValueError, TypeError, AttributeError):
         return ""  # Its body comes piece by piece: only the session can read it.
 

@@ -47,7 +47,13 @@ def prepare(body: object, owner: str) -> Prepared:
         return Prepared(body.hand_on())
     if isinstance(body, AsyncIterable):
         return Prepared(BodyStream(cast("AsyncIterable[bytes]", body)))
-    raise TypeError(f"Unsupported type in {owner}: {type(body).__name__}")
+    raise TypeError(f"Unsupported type in {owner}: {type(body).__name__}{_instead(body, owner)}")
+
+
+def _instead(body: object, owner: str) -> str:
+    if not isinstance(body, dict | list):
+        return ""
+    return ". Use Response.json()" if owner == "Response" else ". Use json.dumps(), or FormData() for a form"
 
 
 class Body:

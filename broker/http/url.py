@@ -24,7 +24,8 @@ def normalised(url: str) -> str:
     except ValueError as error:
         raise ValueError(f"Invalid URL: {url!r:.200}") from error
     if not parts.scheme or not host or re.search(r"[\s\0%/\\]", host):
-        raise ValueError(f"Invalid URL: {url!r:.200}")
+        hint = ". It lacks scheme and host, as in 'https://any.host/path'" if text.startswith("/") else ""
+        raise ValueError(f"Invalid URL: {url!r:.200}{hint}")
     origin = f"{parts.scheme}://{_authority(parts.netloc, host)}{_port(parts.scheme, port)}"
     query = f"?{_escape(parts.query)}" if parts.query else ""
     fragment = f"#{_escape(parts.fragment)}" if parts.fragment else ""

@@ -64,6 +64,8 @@ def _line(detail: ErrorDetails, signature: inspect.Signature, args: Sequence[Any
     if kind in _MISSING:
         return f"missing argument '{name}'"
     if kind == "unexpected_positional_argument":
+        if not positional:
+            return f"takes no positional arguments, got {len(args)}"
         return f"takes at most {len(positional)} positional argument{'s' * (len(positional) != 1)}, got {len(args)}"
     if kind == "unexpected_keyword_argument":
         return f"unexpected keyword argument '{name}'"

@@ -14,7 +14,7 @@ from broker.http import Request, Response
 from client.gateway.admission import Admitted, Scope
 from client.gateway.incoming import Incoming, Receive
 from client.gateway.outgoing import Broken, Outgoing, Send
-from client.gateway.problems import Problem, Refused, body_of, fields_of, problem_of
+from client.gateway.problems import Problem, Refused, body_of, fields_of, named, problem_of
 
 _BODILESS: Final = ("GET", "HEAD")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -113,7 +113,8 @@ class Exchange:
 
     def _say(self, level: int, how: str, error: BaseException | None = None) -> None:
         scope, taken = self._scope, asyncio.get_running_loop().time() - self._began
-        why = "" if error is None else _CONTROL.sub(_escaped, f": {type(error).__name__}: {error}")
+        said = "" if error is None else f": {error if isinstance(error, Broken) else named(error)}"
+        why = _CONTROL.sub(_escaped, said)
         peer = (scope.get("client") or ("-",))[0]
         _log.log(
             level, "%s %s %s %a %s in %.3f s%s", self.id, peer, scope["method"], scope["path"], how, taken, why,

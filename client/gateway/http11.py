@@ -15,7 +15,7 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from client.gateway.outgoing import Send
+from client.gateway.outgoing import Broken, Send
 from client.gateway.problems import Problem, body_of, fields_of
 
 MOST_CONNECTIONS: Final = 1000
@@ -65,6 +65,9 @@ class PatientProtocol(H11Protocol):
         self._unwatch()
         super().connection_lost(exc)
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing of libraries to install: the gateway itself refuses, and logs it."""
+
     def _watch(self) -> None:
         if self.conn.their_state is not h11.IDLE and self.conn.our_state is not h11.DONE:
             self._unwatch()
@@ -107,8 +110,14 @@ async def _refuse(_scope: Any, _receive: Any, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether the gateway has not logged it already: uvicorn hears of a broken response only to cut it off."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], Broken)
+
+
 def make_server(application: Any, *, most_head: int, most_connections: int = MOST_CONNECTIONS) -> QuietServer:
     """A server for *application* that takes heads of about *most_head* bytes."""
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     return QuietServer(
         uvicorn.Config(
             application,

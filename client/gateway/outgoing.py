@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from broker.http import BodyStream, Response
 from client.gateway.forwarding import outbound
+from client.gateway.problems import named
 
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
@@ -79,7 +80,7 @@ class Outgoing:
         except Broken:
             raise
         except Exception as error:
-            raise Broken("The body of the response failed.") from error
+            raise Broken(f"the body of the response raised {named(error)}") from error
 
     async def _piece(self, piece: bytes, *, more: bool) -> None:
         await self._within({"type": "http.response.body", "body": piece, "more_body": more})
@@ -90,4 +91,4 @@ class Outgoing:
             async with asyncio.timeout(self._stall):
                 await self._send(message)
         except TimeoutError as error:
-            raise Broken("The client took too long to accept a piece of the response.") from error
+            raise Broken("the client took too long to accept a piece of the response") from error

@@ -7,7 +7,7 @@ import math
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
-from broker.errors import BrokerUnavailable, CallTimeout, Overloaded, PayloadTooLarge, ServiceUnavailable
+from broker.errors import BrokerUnavailable, CallTimeout, Overloaded, PayloadTooLarge, RemoteError, ServiceUnavailable
 
 CONTENT_TYPE: Final = "application/problem+json"
 
@@ -44,6 +44,11 @@ def problem_of(error: BaseException) -> Problem:
     if isinstance(error, PayloadTooLarge) and error.executed == "no":
         return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The request is larger than the service takes.")
     return Problem(HTTPStatus.BAD_GATEWAY, "The service failed to answer.")
+
+
+def named(error: BaseException) -> str:
+    """Name and message of *error*, for the log; of an exception that has no type here, the name that it has there."""
+    return f"{error.name if type(error) is RemoteError else type(error).__name__}: {error}"
 
 
 def body_of(problem: Problem, request_id: str) -> bytes:

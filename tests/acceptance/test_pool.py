@@ -188,7 +188,7 @@ WRONG = {
     "no class of that name": (["json:Nothing"], "Nothing"),
     "a variable without a value": (["probe", "--var", "A"], "--var"),
     "a broker that is no URL": (["probe", "--broker", "localhost"], "redis://"),
-    "two services of one name": (["probe", "probe"], "probe"),
+    "two services of one name": (["probe", "probe"], "wrangler.jsonc are both called 'probe'"),
 }
 
 

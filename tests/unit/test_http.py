@@ -123,6 +123,12 @@ class TestResponse:
         with pytest.raises(TypeError, match=f"Unsupported type in Response: {type(body).__name__}"):
             Response(body)
 
+    def test_a_refused_dict_says_what_makes_a_body_of_it(self):
+        with pytest.raises(TypeError, match=r"Response: dict\. Use Response\.json\(\)"):
+            Response({"a": 1})
+        with pytest.raises(TypeError, match=r"Request: dict\. Use json\.dumps\(\), or FormData\(\)"):
+            Request("https://h/", method="POST", body={"a": 1})
+
     def test_nothing_makes_an_empty_response(self):
         response = Response()
 
@@ -285,6 +291,10 @@ class TestRequest:
     def test_a_url_that_is_not_absolute_is_refused(self, url):
         with pytest.raises(ValueError, match="Invalid URL"):
             Request(url)
+
+    def test_a_path_alone_says_what_it_lacks(self):
+        with pytest.raises(ValueError, match=r"Invalid URL: '/path'\. It lacks scheme and host"):
+            Request("/path")
 
     def test_a_request_is_made_from_text(self):
         with pytest.raises(TypeError, match="URL or a Request"):

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import gzip
+import socket
 from contextlib import asynccontextmanager
 
 import pytest
@@ -248,6 +249,12 @@ class TestFailures:
         async with site(answer) as there:
             with pytest.raises(ConnectionError):
                 await fetch(there.url)
+
+    async def test_a_site_where_nobody_listens_cannot_be_reached(self):
+        with socket.create_server(("127.0.0.1", 0)) as bound:
+            port = bound.getsockname()[1]
+        with pytest.raises(ConnectionError, match=f"http://127.0.0.1:{port}/ cannot be reached: "):
+            await fetch(f"http://127.0.0.1:{port}/")
 
     async def test_a_body_that_breaks_off_is_a_connection_error(self):
         async def half(writer):

@@ -122,8 +122,8 @@ def _chosen(config: ServiceConfig, name: str | None) -> D1Binding:
     ]
     if len(named) == 1:
         return named[0]
-    there = ", ".join(binding.binding for binding in config.databases) or "none"
-    problem = "which database?" if name is None and named else f"no one database {name!r}."
+    there = ", ".join(f"{one.binding} ({one.database_name or one.database_id})" for one in config.databases) or "none"
+    problem = "which database?" if name is None else f"{name!r} names no database, or more than one."
     raise ConfigurationError(f"{config.file}: d1_databases: {problem} There are: {there}.")
 
 

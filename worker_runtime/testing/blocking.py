@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
@@ -13,6 +13,8 @@ from client.blocking import BlockingServices, BlockingStub
 from worker_runtime.testing.recorded import BackgroundTask, CallMade
 from worker_runtime.testing.served import Served, serve
 from worker_runtime.testing.subject import ServiceUnderTest, Target
+
+_T = TypeVar("_T")
 
 
 class BlockingServed:
@@ -35,6 +37,18 @@ class BlockingServed:
     def stub(self) -> BlockingStub:
         """A stub of the default entrypoint of the first service."""
         return self.services.service(self._served.names[0])
+
+    @property
+    def env(self) -> Any:
+        """The `env` of the first service; what is async in it is called by `run`."""
+        return self._served.env
+
+    def run(self, function: Callable[..., Awaitable[_T]], *args: Any) -> _T:
+        """Call an async *function* where the services run, as in `served.run(served.env.KV.put, "name", "value")`.
+
+        Raises: what it raises.
+        """
+        return self._portal.call(function, *args)
 
     def calls(self, binding: str, *, service: str | None = None) -> list[CallMade]:
         """The calls made so far through the replaced *binding*; see `Served.calls`."""

@@ -59,18 +59,31 @@ class Served:
         """A stub of the default entrypoint of the first service."""
         return self.services.service(self.names[0])
 
+    @property
+    def env(self) -> Any:
+        """The `env` of the first service: through it a test puts into stores what methods are to find there."""
+        return self._worker.servings[0].env
+
     def calls(self, binding: str, *, service: str | None = None) -> list[CallMade]:
         """The calls made so far through the replaced *binding*, oldest first.
 
         *service* is whose binding it is, where several have one of that name.
 
         Raises:
-            LookupError: no such binding was replaced.
+            LookupError: no such service binding was replaced.
         """
         wanted = {stand_in_entrypoint(name, binding) for name in ([service] if service else self.names)}
         if not any(wanted & known.entrypoints.keys() for known, _ in self._worker.plan.services):
-            raise LookupError(f"No binding {binding!r} was replaced: give it to serve(…, bindings={{{binding!r}: …}}).")
+            raise LookupError(self._unwatched(binding))
         return [made for entrypoint, made in self._seen.calls if entrypoint in wanted]
+
+    def _unwatched(self, binding: str) -> str:
+        if any(binding in set(serving.env) for serving in self._worker.servings):
+            return (
+                f"{binding!r} is no service binding, so its calls are not recorded: "
+                "replace it by a unittest.mock.AsyncMock, and ask that."
+            )
+        return f"No binding {binding!r} was replaced: give it to serve(…, bindings={{{binding!r}: …}})."
 
     async def settled(self, timeout: float = 5.0) -> None:
         """Wait until every call made so far has ended, one-way calls and `waitUntil` tasks included.

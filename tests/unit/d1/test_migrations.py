@@ -184,7 +184,7 @@ def test_command_runs_statements_of_the_line_and_of_a_file(folder, capsys):
         (["execute", "--command", "SELECT nope"], 1, "error: D1_ERROR: no such column: nope"),
         (["execute", "--command", "/* */"], 1, "error: D1_ERROR: No SQL statements detected."),
         (["execute", "--file", "missing.sql"], 1, "missing.sql"),
-        (["migrations", "list", "OTHER"], 2, "no one database 'OTHER'. There are: DB."),
+        (["migrations", "list", "OTHER"], 2, "'OTHER' names no database, or more than one. There are: DB (d)."),
     ],
 )
 def test_command_says_what_is_wrong(folder, capsys, words, code, text):

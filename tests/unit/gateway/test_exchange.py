@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from broker.errors import Overloaded
+from broker.errors import Overloaded, RemoteError
 from broker.http import Response
 from client.gateway.admission import admit
 from client.gateway.exchange import Exchange
@@ -247,6 +247,24 @@ class TestFailures:
 
         [line] = [record.getMessage() for record in caplog.records]
         assert line.endswith("ValueError: bad\\n2026-01-01 INFO forged\\r\\x1b[2J\\u2028é")
+
+    async def test_the_log_has_the_name_of_an_exception_that_has_no_type_here(self, caplog):
+        async def fetch(_admitted, _request):
+            raise RemoteError("OutOfTea", "no tea")
+
+        await visit(fetch)
+
+        assert caplog.records[0].getMessage().endswith(": OutOfTea: no tea")
+
+    async def test_the_log_says_why_a_body_broke_off(self, caplog):
+        async def pieces():
+            yield b"one"
+            raise ValueError("no more tea")
+
+        with pytest.raises(Broken):
+            await visit(answering(pieces()))
+
+        assert "the body of the response raised ValueError: no more tea" in caplog.text
 
     async def test_a_full_service_says_when_to_come_back(self):
         async def fetch(_admitted, _request):

@@ -6,11 +6,14 @@ import pytest
 
 from client.gateway import http11
 from client.gateway.http11 import make_server
+from client.gateway.outgoing import Broken
 from client.gateway.server import Listen, _bind
 
 
 async def hello(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    if scope["path"] == "/broken":
+        raise Broken
     await send({"type": "http.response.body", "body": b"ok"})
 
 
@@ -114,3 +117,13 @@ async def test_nothing_is_read_behind_a_request_that_says_its_length_twice(port)
     async with asyncio.timeout(5):
         assert (await reader.read()).count(b"HTTP/1.1 200") == 1
     writer.close()
+
+
+async def test_the_server_logs_nothing_that_the_gateway_logs_itself(port, caplog):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /broken HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n")
+
+    async with asyncio.timeout(5):
+        assert b"200 OK" in await reader.read()
+    writer.close()
+    assert not caplog.records

@@ -69,6 +69,8 @@ class Shop(WorkerEntrypoint):
     def defaults(self, a: int, b: int = 2, *, c: int = 3) -> tuple[int, int, int]:
         return a, b, c
 
+    def nothing(self) -> None: ...
+
     def positional(self, a: int, b: int = 2, /, *rest: int, **named: int) -> None: ...
 
     def rich(self, user: User, where: Point, colour: Colour, when: date) -> None: ...
@@ -206,6 +208,7 @@ def test_missing_arguments_are_named() -> None:
 
 def test_too_many_arguments_are_counted_once() -> None:
     assert refusal("add", 1, 2, 3, 4) == "add(): takes at most 2 positional arguments, got 4"
+    assert refusal("nothing", 1) == "nothing(): takes no positional arguments, got 1"
 
 
 def test_unexpected_and_doubled_arguments_are_named() -> None:
