@@ -186,7 +186,8 @@ async def test_dev_embeds_a_broker_and_logs_each_call(edited, tmp_path):
             await until(lambda: len(logged(worker)) >= 3, "the log")
         first, second, third = logged(worker)
         assert re.fullmatch(r"\d\d:\d\d:\d\d edited\.version +\d+\.\d ms  ok\n", first)
-        assert re.fullmatch(r"\d\d:\d\d:\d\d edited\.fail +\d+\.\d ms  raised ValueError: boom\n", second)
+        raised = r"raised ValueError: boom \(edited\.py:\d+\)"
+        assert re.fullmatch(rf"\d\d:\d\d:\d\d edited\.fail +\d+\.\d ms  {raised}\n", second)
         assert re.match(r"\d\d:\d\d:\d\d edited\.nothing +-  refused MethodNotFound: ", third)
         (edited.folder / "wrangler.toml").write_text('name = "edited2"\nmain = "edited.py"\n')
         worker.ready()
