@@ -7,6 +7,7 @@ from unittest.mock import AsyncMock, Mock
 
 import pytest
 
+from broker import failures
 from client import CallCancelled, ConfigurationError, InvalidArguments, RemoteError, options, submit
 from worker_runtime.testing import ServiceUnderTest, serve
 from workers import Response, RpcTarget, WorkerEntrypoint, env
@@ -264,6 +265,16 @@ async def test_observer_is_told_what_was_asked_for_and_where_a_method_raised():
     assert (fetched.detail, fetched.status, fetched.raised_at) == ("PUT /tea", 410, "")
     line = Failing.fails.__code__.co_firstlineno + 1
     assert (failed.detail, failed.status, failed.raised_at) == ("", None, f"{Path(__file__).name}:{line}")
+
+
+async def test_observer_is_told_no_secret_of_a_path(monkeypatch):
+    monkeypatch.setattr(failures, "_masks", [lambda value: value.replace("hunter2", "***")])
+    ended = []
+    async with serve(Failing) as failing:
+        failing._worker.observe(ended.append)
+        await failing.stub.fetch("https://shop.example/hunter2/tea")
+
+    assert ended[0].detail == "GET /***/tea"
 
 
 async def test_props_that_no_binding_gave_can_be_sent():
