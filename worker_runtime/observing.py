@@ -71,9 +71,7 @@ def describe_end(work: Work, outcome: Outcome, invocation: Invocation | None) ->
     )
 
 
-def describe_batch(
-    service: Service, queue: str, messages: int, seconds: float, failure: BaseException | None
-) -> Ended:
+def describe_batch(service: Service, queue: str, messages: int, seconds: float, failure: BaseException | None) -> Ended:
     """What an observer is told of a batch of so many *messages* that the handler of *service* was given."""
     method = f"queue({queue}, {messages})"
     if failure is None:
