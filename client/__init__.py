@@ -30,6 +30,7 @@ from broker.methods.target import RpcTarget
 from broker.names import InvalidName
 from client.blocking import connect_blocking, read
 from client.call import Call
+from client.handles import BlockingHandle, Handle
 from client.member import Member
 from client.object_stub import RpcStub
 from client.services import Services, connect
@@ -37,6 +38,7 @@ from client.stub import Stub, on_broken, options, submit
 
 __all__ = [
     "AuthenticationFailed",
+    "BlockingHandle",
     "BrokerUnavailable",
     "Call",
     "CallAbandoned",
@@ -44,6 +46,7 @@ __all__ = [
     "CallTimeout",
     "ConfigurationError",
     "DataCloneError",
+    "Handle",
     "IdempotencyConflict",
     "InvalidArguments",
     "InvalidName",

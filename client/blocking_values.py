@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -85,7 +85,33 @@ def blocking(portal: BlockingPortal, value: Any, face: Face) -> Any:
         return _whole(portal, value, [blocking(portal, item, face) for item in cast("list[Any]", value)], face)
     if isinstance(value, tuple):
         return tuple([blocking(portal, item, face) for item in cast("tuple[Any, ...]", value)])
-    return BlockingStream(portal, value, face) if hasattr(value, "__anext__") else value
+    if hasattr(value, "__anext__"):
+        return BlockingStream(portal, value, face)
+    _in_fields(portal, value, face)
+    return value
+
+
+def _in_fields(portal: BlockingPortal, value: Any, face: Face) -> None:
+    """Put blocking stubs and streams into a dataclass or model, which a result was rebuilt into."""
+    kind = cast("type[Any]", type(value))
+    fields: Mapping[str, object] = getattr(kind, "__dataclass_fields__", None) or getattr(
+        kind, "__pydantic_fields__", {}
+    )
+    for name in fields:
+        item = getattr(value, name, None)
+        if _holds_reference(item):
+            # It was made just now, for nobody else; one that is frozen is so only afterwards.
+            object.__setattr__(value, name, blocking(portal, item, face))
+
+
+def _holds_reference(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_holds_reference, cast("dict[Any, Any]", value).values()))
+    if isinstance(value, list | tuple):
+        return any(map(_holds_reference, cast("list[Any]", value)))
+    kind = cast("type[Any]", type(value))
+    known = hasattr(kind, "__dataclass_fields__") or hasattr(kind, "__pydantic_fields__")
+    return known or isinstance(value, Stub) or hasattr(value, "__anext__")
 
 
 def _whole(portal: BlockingPortal, value: Any, items: Any, face: Face) -> Any:

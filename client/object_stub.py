@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol, Self, runtime_checkable
 
 from broker.errors import RpcError
-from client.call import Call
+from client.call import Call, rebuilding
 from client.call_options import Options
 from client.stub import Stub, changed, live_target
 
@@ -29,6 +30,9 @@ class ObjectTarget(Protocol):
     def options(self) -> Options:
         """How calls on it are made."""
         ...
+
+    rebuild: Callable[[tuple[str, ...], Any], Any] | None
+    """What makes of the result of a member one of the types of `like=`; further handles have it too."""
 
     def start(self, kind: int, path: tuple[str, ...], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
         """Start one call."""
@@ -96,7 +100,8 @@ class RpcStub(Stub):
         self, kind: int, path: tuple[str, ...], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Call:
         target: ObjectTarget = live_target(self)
-        return target.start(kind, path, args, kwargs)
+        call = target.start(kind, path, args, kwargs)
+        return call if target.rebuild is None else rebuilding(call, partial(target.rebuild, path))
 
     def __callyard_options__(self, given: dict[str, Any]) -> RpcStub:
         if any(given[name] is not None for name in ("idempotency_key", "retries", "keep_result")):

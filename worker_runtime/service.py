@@ -16,6 +16,7 @@ from typing import Any, Final, TypeGuard
 from broker.errors import ConfigurationError, MethodNotFound, ServiceUnavailable
 from broker.methods.checking import LAX, Checking
 from broker.methods.method import Method, prepare, prepare_fetch
+from broker.methods.targets import Targets
 from broker.methods.visibility import visible_names
 from broker.names import DEFAULT_ENTRYPOINT, check_entrypoint, check_service
 from worker_runtime.assets.front import Front
@@ -106,16 +107,23 @@ class Service:
 
     def describe(self, version: str = "") -> dict[str, Any]:
         """What callers may know of the service, as plain values; *version* goes before that of its distribution."""
-        return {
-            name: {
-                "version": version or self.version,
-                "digest": self.digest,
-                "doc": inspect.cleandoc(cls.__doc__ or ""),
-                "fetch": name in self.handlers,
-                "members": {member: method.describe() for member, method in self.methods[name].items()},
-            }
-            for name, cls in self.entrypoints.items()
+        return {name: self._describe(name, cls, version or self.version) for name, cls in self.entrypoints.items()}
+
+    def _describe(self, name: str, cls: type, version: str) -> dict[str, Any]:
+        targets = Targets(self.target_checking)
+        described: dict[str, Any] = {
+            "version": version,
+            "digest": self.digest,
+            "doc": inspect.cleandoc(cls.__doc__ or ""),
+            "fetch": name in self.handlers,
+            "members": {member: method.describe(targets) for member, method in self.methods[name].items()},
         }
+        return described | ({"targets": known} if (known := targets.describe()) else {})
+
+    @property
+    def target_checking(self) -> Checking:
+        """How arguments and results of the methods of its objects are checked."""
+        return replace(self.checking, receiver=self.name)
 
     def _checking(self, entrypoint: str) -> Checking:
         receiver = self.name if entrypoint == DEFAULT_ENTRYPOINT else f"{self.name}#{entrypoint}"

@@ -21,7 +21,6 @@ from client.outgoing import close_pool
 from client.session.running import Runner
 from worker_runtime.bindings import Exports, build_env
 from worker_runtime.config import ServiceConfig, Settings
-from worker_runtime.configured import checking_of
 from worker_runtime.consumer import LONGEST_BLOCK_MS, Consumer
 from worker_runtime.d1.holdings import Holdings
 from worker_runtime.delivery import Source
@@ -237,7 +236,7 @@ class Worker:
                 self._dispatcher.threads,
                 inline=config.settings.inline,
                 inline_functions=False,
-                checking=checking_of(config.settings),
+                checking=service.target_checking,
             ),
         )
 

@@ -13,6 +13,8 @@ from pydantic_core import ArgsKwargs
 
 from broker.errors import InvalidArguments
 from broker.methods.mismatch import explain
+from broker.methods.reference_types import with_markers
+from broker.methods.streamed import CheckedReferences
 from broker.methods.strictness import strict_validator
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
@@ -31,17 +33,20 @@ def compile_validation(
     A *strict* one refuses what would have to be converted.
 
     What comes out has positional arguments where the caller gave positional ones, and leaves
-    defaults to the method. The second value is *signature* with `Any` for each parameter of a type
-    that cannot be checked; each of those is logged.
+    defaults to the method. Items of a stream are checked when the method reads them. The second value is *signature*
+    with the types that are checked: `Any` for each parameter of a type that cannot be, which is logged, and markers for
+    what travels by reference.
     """
     signature = signature.replace(parameters=[_checkable(label, p) for p in signature.parameters.values()])
     adapter = adapter_of([_without_default(p) for p in signature.parameters.values()])
     check = (strict_validator(adapter) if strict else adapter.validator).validate_python
+    handling = CheckedReferences(label, _wrong_item)
     strip = any(p.default is not p.empty for p in signature.parameters.values())
 
     def validate(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Arguments:
         try:
-            checked = check(ArgsKwargs(tuple(args), kwargs), by_alias=True, by_name=True)  # pyright: ignore[reportArgumentType]
+            given: Any = ArgsKwargs(tuple(args), kwargs)  # pyright: ignore[reportArgumentType]
+            checked = check(given, by_alias=True, by_name=True, context=handling)
         except ValidationError as error:
             message = explain(error, signature, args)
         except Exception as error:
@@ -67,8 +72,14 @@ def adapter_of(parameters: Sequence[inspect.Parameter]) -> TypeAdapter[Any]:
     return TypeAdapter(described, config=_CONFIG)
 
 
+def _wrong_item(message: str) -> InvalidArguments:
+    # It comes while the method runs.
+    return InvalidArguments(message, executed="yes")
+
+
 def _checkable(label: str, parameter: inspect.Parameter) -> inspect.Parameter:
     try:
+        parameter = parameter.replace(annotation=with_markers(parameter.annotation, f"parameter '{parameter.name}'"))
         adapter_of([parameter])
     except Exception as error:
         reason = str(error).partition("\n")[0]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import inspect
-import typing
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter
 from pydantic.fields import FieldInfo
 
 from broker.methods.arguments import adapter_of
-from broker.methods.schema import ResultSchema, schema_of
+from broker.methods.reference_types import stream_of
+from broker.methods.schema import LenientSchema, ResultSchema, schema_of
+from broker.methods.targets import Targets
 
 KINDS: Final = {
     inspect.Parameter.POSITIONAL_ONLY: "positional",
@@ -22,29 +23,26 @@ KINDS: Final = {
 }
 """How a parameter is given: `rest` stands for `*args`, `named` for `**kwargs`."""
 
-_STREAMS: Final = (AsyncGenerator, AsyncIterable, AsyncIterator)
 
-
-def describe_result(signature: inspect.Signature, *, stream: bool) -> dict[str, Any]:
+def describe_result(returned: Any, targets: Targets, *, stream: bool) -> dict[str, Any]:
     """`stream`, and under `returns` the JSON schema of the result, of a stream that of its items."""
-    returned = signature.return_annotation
-    if typing.get_origin(returned) in _STREAMS or returned in _STREAMS:
-        stream = True
-        returned = next(iter(typing.get_args(returned)), inspect.Signature.empty)
-    return {"stream": stream, "returns": _schema(returned)}
+    marker, items = stream_of(returned)
+    if marker is not None and (stream or marker.strict):
+        stream, returned = True, items
+    return {"stream": stream, "returns": _schema(returned, ResultSchema, targets)}
 
 
-def describe_parameters(signature: inspect.Signature) -> dict[str, Any]:
+def describe_parameters(signature: inspect.Signature, targets: Targets) -> dict[str, Any]:
     """`takes`, the parameters in their order, and `parameters`, the JSON schema of all of them as one object.
 
     The schema under `rest` is that of each further positional argument, where the method takes any.
     """
     listed = list(signature.parameters.values())
     takes = [{"name": p.name, "kind": KINDS[p.kind], "optional": _optional(p)} for p in listed]
-    described: dict[str, Any] = {"takes": takes, "parameters": _parameters_schema(listed)}
+    described: dict[str, Any] = {"takes": takes, "parameters": _parameters_schema(listed, targets)}
     for p in listed:
         if p.kind is p.VAR_POSITIONAL:
-            described["rest"] = _schema(p.annotation)
+            described["rest"] = _schema(p.annotation, LenientSchema, targets)
     return described
 
 
@@ -55,21 +53,21 @@ def _optional(parameter: inspect.Parameter) -> bool:
     return default is not parameter.empty and not (isinstance(default, FieldInfo) and default.is_required())
 
 
-def _parameters_schema(parameters: Sequence[inspect.Parameter]) -> dict[str, Any]:
+def _parameters_schema(parameters: Sequence[inspect.Parameter], targets: Targets) -> dict[str, Any]:
     named = [
         p if p.kind is p.VAR_KEYWORD else p.replace(kind=inspect.Parameter.KEYWORD_ONLY)
         for p in parameters
         if p.kind is not p.VAR_POSITIONAL
     ]
-    return schema_of(adapter_of(named))
+    return schema_of(adapter_of(named), LenientSchema, targets)
 
 
-def _schema(annotation: Any) -> dict[str, Any]:
+def _schema(annotation: Any, generator: type[LenientSchema], targets: Targets) -> dict[str, Any]:
     """The JSON schema of *annotation*; empty where it says nothing that JSON can say."""
     if annotation is inspect.Signature.empty:
         return {}
     try:
-        return schema_of(_result_adapter(annotation), ResultSchema)
+        return schema_of(_result_adapter(annotation), generator, targets)
     except Exception:
         return {}
 

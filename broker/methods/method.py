@@ -12,9 +12,19 @@ from broker.methods.arguments import Arguments, Validate, compile_validation
 from broker.methods.checking import LAX, Checking
 from broker.methods.description import describe_parameters, describe_result
 from broker.methods.policy import Policy, policy_of
+from broker.methods.reference_types import with_markers
 from broker.methods.results import CheckResult, compile_result
-from broker.methods.signature import shown_signature, signature_of
-from broker.methods.visibility import Kind, Member, not_found, resolve, resolve_fetch
+from broker.methods.signature import signature_of, spelled
+from broker.methods.targets import Targets
+from broker.methods.visibility import (
+    RESERVED_OF_TARGETS,
+    Kind,
+    Member,
+    not_found,
+    reserved_names,
+    resolve,
+    resolve_fetch,
+)
 
 _PREPARED: Final = "__callyard_methods__"
 
@@ -33,8 +43,8 @@ class Method:
     """
 
     __slots__ = (
-        "_doc", "_member", "_owner", "_signature", "check_result", "is_async", "is_async_generator", "kind", "name",
-        "policy", "validate",
+        "_doc", "_is_generator", "_member", "_signature", "_types", "check_result", "is_async", "is_async_generator",
+        "kind", "name", "policy", "validate",
     )  # fmt: skip
 
     def __init__(self, cls: type, member: Member, checking: Checking = LAX) -> None:
@@ -47,17 +57,21 @@ class Method:
         self.name: str = member.name
         self.kind: Kind = member.kind
         self._member: Any = member.value
-        self._owner: type = member.owner
-        self._signature = signature_of(called, member.owner, member.name)
+        self._signature = self._types = signature_of(called, member.owner, member.name)
         self._doc = inspect.getdoc(called) or ""
         bound = called.__get__(object(), cls)
         self.is_async: bool = inspect.iscoroutinefunction(bound)
         self.is_async_generator: bool = inspect.isasyncgenfunction(bound)
+        self._is_generator = self.is_async_generator or inspect.isgeneratorfunction(bound)
         self.policy: Policy = policy_of(cls, member.value)
-        label = checking.label(self.name)
+        # Of an object its class is said too: callers know it as no more than a stub.
+        owned = reserved_names(cls) is RESERVED_OF_TARGETS
+        label = checking.label(f"{cls.__name__}.{self.name}" if owned else self.name)
         self.validate: Validate = self._compile(label, checking)
-        checked = self.kind != "fetch" and not self.is_async_generator
-        self.check_result: CheckResult | None = compile_result(label, self._signature, checking) if checked else None
+        returned = self._marked_result()
+        self.check_result: CheckResult | None = (
+            None if self.kind == "fetch" else compile_result(label, returned, checking)
+        )
 
     def bind(self, instance: object) -> Callable[..., Any]:
         """What to call for *instance*; of a property, its getter.
@@ -72,16 +86,20 @@ class Method:
             raise not_found(self.name)
         return self._member.__get__(instance, type(instance))
 
-    def describe(self) -> dict[str, Any]:
-        """What callers may know of it: kind, signature, documentation and JSON schemas, as plain values."""
+    def describe(self, targets: Targets | None = None) -> dict[str, Any]:
+        """What callers may know of it: kind, signature, documentation and JSON schemas, as plain values.
+
+        The schemas name classes of objects that travel by reference as *targets* does.
+        """
+        targets = targets or Targets(LAX)
         described: dict[str, Any] = {
             "kind": self.kind,
-            "signature": f"{self.name}{shown_signature(self._signature, self._owner)}",
+            "signature": f"{self.name}{spelled(self._signature)}",
             "doc": self._doc,
-            **describe_result(self._signature, stream=self.is_async_generator),
+            **describe_result(self._types.return_annotation, targets, stream=self._is_generator),
         }
         if self.kind == "method":
-            described |= describe_parameters(self._signature)
+            described |= describe_parameters(self._types, targets)
         return described
 
     def _compile(self, label: str, checking: Checking) -> Validate:
@@ -89,8 +107,19 @@ class Method:
             return _fetch_arguments(self._signature)
         if self.kind == "property":
             return _no_arguments(self.name)
-        validate, self._signature = compile_validation(label, self._signature, strict=checking.strict)
+        validate, self._types = compile_validation(label, self._signature, strict=checking.strict)
         return validate
+
+    def _marked_result(self) -> Any:
+        """The annotation of the result, with markers for what travels by reference."""
+        returned = self._types.return_annotation
+        try:
+            returned = with_markers(returned, "the result")
+        except Exception:
+            # A type that only type checkers understand.
+            return Any
+        self._types = self._types.replace(return_annotation=returned)
+        return returned
 
 
 def prepare(cls: type, name: str, checking: Checking = LAX) -> Method:

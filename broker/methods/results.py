@@ -10,22 +10,24 @@ from pydantic import TypeAdapter, ValidationError
 
 from broker.methods.checking import Checking
 from broker.methods.mismatch import explain_result
+from broker.methods.reference_types import REFERENCE, FunctionType
+from broker.methods.streamed import CheckedReferences
 from broker.methods.strictness import strict_validator
 
 CheckResult = Callable[[Any], Any]
 
 _UNCHECKED: Final = frozenset({"any", "call", "callable", "generator", "is-instance", "is-subclass", "custom-error"})
-"""Types whose values are references, are made step by step, or are nobody's business: checking would spoil them."""
+"""Types whose values are made step by step, or are nobody's business: checking would spoil them."""
 
 
-def compile_result(label: str, signature: inspect.Signature, checking: Checking) -> CheckResult | None:
+def compile_result(label: str, returned: Any, checking: Checking) -> CheckResult | None:
     """Compile the check of a method's result; None where its annotation promises nothing that can be checked.
 
-    The check gives the result, converted as arguments are.
+    The check gives the result, converted as arguments are, and streams in it such that each item is checked when it is
+    read. *returned* is the annotation, with markers for what travels by reference.
     Where the value does not fit, it raises `TypeError`: the method broke its own promise, after it had run.
     """
-    returned = signature.return_annotation
-    if not checking.results or returned is signature.empty or returned is Any:
+    if not checking.results or returned is inspect.Signature.empty or returned is Any:
         return None
     try:
         adapter: TypeAdapter[Any] = TypeAdapter(returned)
@@ -36,9 +38,11 @@ def compile_result(label: str, signature: inspect.Signature, checking: Checking)
         # A class that pydantic does not know: a stub, say. It either travels or says why not.
         return None
 
+    handling = CheckedReferences(label, TypeError)
+
     def check_result(value: Any) -> Any:
         try:
-            return check(value, by_alias=True, by_name=True)
+            return check(value, by_alias=True, by_name=True, context=handling)
         except ValidationError as error:
             message = explain_result(error)
         except Exception as error:
@@ -51,7 +55,10 @@ def compile_result(label: str, signature: inspect.Signature, checking: Checking)
 def _mentions(node: Any, kinds: frozenset[str]) -> bool:
     if isinstance(node, dict):
         schema = cast("dict[str, Any]", node)
-        kind = schema.get("type")
+        kind, metadata = schema.get("type"), schema.get("metadata")
+        if isinstance(metadata, dict) and isinstance(cast("dict[str, Any]", metadata).get(REFERENCE), FunctionType):
+            # What a function takes and gives is not checked here.
+            return False
         return (isinstance(kind, str) and kind in kinds) or any(
             _mentions(value, kinds) for key, value in schema.items() if key not in ("metadata", "serialization")
         )

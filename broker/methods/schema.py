@@ -1,8 +1,9 @@
 """JSON schemas that leave out what JSON cannot describe instead of failing.
 
 Values travel as Python's, not as JSON, so the schema of what JSON has no word for carries the name of its type under
-`x-python`, and that of a dict whose keys are no text the schema of the keys under `x-python-keys`. Fields go by the
-names of their attributes: that is how models and dataclasses travel.
+`x-python`, and that of a dict whose keys are no text the schema of the keys under `x-python-keys`. What travels by
+reference is a `stream` of `items`, a `function` that `takes` and `returns`, or under `x-target` the name of a class.
+Fields go by the names of their attributes: that is how models and dataclasses travel.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from broker.http import Headers, Request, Response
+from broker.methods.reference_types import REFERENCE, FunctionType, ObjectType, StreamType
+from broker.methods.targets import Targets
 
 PYTHON: Final = "x-python"
 PYTHON_KEYS: Final = "x-python-keys"
+TARGET: Final = "x-target"
 _TRAVELLING: Final = (Headers, Request, Response)
 
 
@@ -23,11 +27,31 @@ class LenientSchema(GenerateJsonSchema):
     """Generates `{}`, which allows anything, for types without a JSON schema."""
 
     ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012
+    targets: Targets
+    """Where classes of objects that travel by reference get their names."""
 
     def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> JsonSchemaValue:
         """Allow anything where *schema* has no JSON counterpart; say which of our own classes it is."""
         cls = schema.get("cls")
         return {PYTHON: cls.__name__} if cls in _TRAVELLING else {}
+
+    def function_plain_schema(self, schema: Any) -> JsonSchemaValue:
+        """The name of a class whose objects travel by reference."""
+        marker = schema.get("metadata", {}).get(REFERENCE)
+        if not isinstance(marker, ObjectType):
+            return super().function_plain_schema(schema)
+        name = self.targets.name_of(marker.cls)
+        return {PYTHON: "RpcStub"} if name is None else {TARGET: name}
+
+    def function_wrap_schema(self, schema: Any) -> JsonSchemaValue:
+        """A stream or a function."""
+        marker, inner = schema.get("metadata", {}).get(REFERENCE), super().function_wrap_schema(schema)
+        if isinstance(marker, StreamType):
+            return {PYTHON: "stream", "items": inner}
+        if not isinstance(marker, FunctionType):
+            return inner
+        returns, *takes = inner["prefixItems"]
+        return {PYTHON: "function", "returns": returns, **({} if marker.takes is None else {"takes": takes})}
 
     def tuple_schema(self, schema: Any) -> JsonSchemaValue:
         """An array that is a tuple."""
@@ -62,6 +86,8 @@ class ResultSchema(LenientSchema):
         return field["type"] != "typed-dict-field" or super().field_is_required(field, total)
 
 
-def schema_of(adapter: TypeAdapter[Any], generator: type[LenientSchema] = LenientSchema) -> dict[str, Any]:
+def schema_of(adapter: TypeAdapter[Any], generator: type[LenientSchema], targets: Targets) -> dict[str, Any]:
     """The JSON schema of *adapter*, `{}` in the place of what JSON cannot describe."""
-    return adapter.json_schema(schema_generator=generator, by_alias=False)
+    # A class of its own: pydantic makes the generator, and takes nothing else to give to it.
+    named = type(generator.__name__, (generator,), {"targets": targets})
+    return adapter.json_schema(schema_generator=named, by_alias=False)

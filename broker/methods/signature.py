@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 import logging
+import re
 import sys
 import typing
 from collections.abc import Callable
+from enum import Enum
 from functools import partialmethod, singledispatchmethod
 from types import SimpleNamespace
 from typing import Any, Final
@@ -14,6 +16,8 @@ from typing import Any, Final
 from broker.errors import ConfigurationError
 
 _log: Final = logging.getLogger("callyard.worker")
+_PREFIX: Final = re.compile(r"""('[^']*'|"[^"]*")|(?<![\w.])(?:[A-Za-z_]\w*\.|<locals>\.)+(?=[A-Za-z_])""")
+"""The module before a name; what stands in quotes is left alone."""
 
 
 def signature_of(member: Any, owner: type, name: str) -> inspect.Signature:
@@ -48,9 +52,43 @@ def signature_of(member: Any, owner: type, name: str) -> inspect.Signature:
     return signature.replace(parameters=parameters, return_annotation=returned)
 
 
-def shown_signature(signature: inspect.Signature, owner: type) -> str:
-    """*signature* as people read it: `None` for the type of None, and the classes of *owner*'s own module by name."""
-    return str(signature).replace(f"{owner.__module__}.", "").replace("-> NoneType", "-> None")
+def spelled(signature: inspect.Signature) -> str:
+    """*signature* as people write it: names of types without their modules, `...` for defaults that no code spells."""
+    parameters = [
+        parameter.replace(
+            annotation=_spelled_annotation(parameter.annotation), default=_spelled_default(parameter.default)
+        )
+        for parameter in signature.parameters.values()
+    ]
+    return str(
+        signature.replace(parameters=parameters, return_annotation=_spelled_annotation(signature.return_annotation))
+    )
+
+
+class _Spelled:
+    """Something that reads as *text*."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+def _spelled_annotation(annotation: Any) -> Any:
+    if annotation is inspect.Signature.empty:
+        return annotation
+    if isinstance(annotation, type) and not typing.get_args(annotation):
+        return _Spelled("None" if annotation is type(None) else annotation.__name__)
+    return _Spelled(_PREFIX.sub(r"\1", inspect.formatannotation(annotation)).replace("NoneType", "None"))
+
+
+def _spelled_default(default: Any) -> Any:
+    if default is inspect.Parameter.empty:
+        return default
+    if isinstance(default, Enum):
+        return _Spelled(f"{type(default).__name__}.{default.name}")
+    return _Spelled("...") if repr(default).startswith("<") else default
 
 
 def _bound_signature(member: Any, owner: type, name: str) -> inspect.Signature:

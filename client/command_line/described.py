@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from client.offers.reading import entrypoints_of, mapping, members_of, text
+from client.offers.targets import Claims, targets_of
 
 
 class Line(NamedTuple):
@@ -29,9 +30,17 @@ def lines_of(service: str, offers: Mapping[str, Any]) -> Iterator[Line]:
         yield from _documentation(offer, 2)
         if offer.get("fetch") is True:
             yield Line(2, "method", "fetch(request) -> Response")
-        for member, described in members_of(offer):
-            yield from _member(member, described)
-            yield from _documentation(described, 3)
+        yield from _members(members_of(offer))
+    for name, described, _ in targets_of(offers, Claims().claim)[1]:
+        yield Line(1, "entrypoint", f"{name}  (objects, by reference)")
+        yield from _documentation(described, 2)
+        yield from _members(members_of(described, target=True))
+
+
+def _members(members: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[Line]:
+    for name, described in members:
+        yield from _member(name, described)
+        yield from _documentation(described, 3)
 
 
 def _running(offers: Mapping[str, Any]) -> str:

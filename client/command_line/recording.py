@@ -44,7 +44,7 @@ def run_types(arguments: Sequence[str]) -> None:
 
 
 def _check(service: str, file: Path, recorded: Face, offers: dict[str, Any], *, quiet: bool) -> None:
-    broken = broken_by(recorded, face_of(offers))
+    broken = [f"{file}:{line}: {text}" for line, text in broken_by(recorded, face_of(offers))]
     if not broken:
         say('{"fits": true}' if quiet else f"{service} fits {file}.")
         return

@@ -13,8 +13,9 @@ Scalar = str | int | bool | None
 class Type:
     """A type: its name, the types in its brackets, and of a `Literal` the values.
 
-    A union is called `|`; `...` stands for the dots in `tuple[int, ...]`. *size* is how many types it is when written
-    out: one that is made of a few, each of them several times, may be larger than what any machine holds.
+    A union is called `|`; `...` stands for the dots in `tuple[int, ...]`. Of a `Callable` what it returns comes first,
+    then what it takes. *size* is how many types it is when written out: one that is made of a few, each of them several
+    times, may be larger than what any machine holds.
     """
 
     name: str
@@ -96,6 +97,8 @@ class Member:
     parameters: tuple[Parameter, ...] = ()
     result: Type = ANY
     doc: str = ""
+    line: int = field(default=0, compare=False)
+    """Where it stands in the file that it was read from; 0 if it was not."""
 
 
 ANYTHING: Final = (Parameter("args", "rest", ANY, optional=True), Parameter("kwargs", "named", ANY, optional=True))
@@ -104,17 +107,24 @@ ANYTHING: Final = (Parameter("args", "rest", ANY, optional=True), Parameter("kwa
 
 @dataclass(frozen=True, slots=True)
 class EntrypointFace:
-    """An entrypoint with its members by name."""
+    """An entrypoint, or a class of objects that travel by reference, with its members by name."""
 
     name: str
     members: Mapping[str, Member]
     fetch: bool = False
     doc: str = ""
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """A service: its entrypoints, and the records that their types speak of."""
+    """A service: its entrypoints, and the records and the classes of objects that their types speak of."""
 
     entrypoints: Mapping[str, EntrypointFace]
     records: Mapping[str, Record] = field(default_factory=dict[str, Record])
+    targets: Mapping[str, EntrypointFace] = field(default_factory=dict[str, EntrypointFace])
+
+    @property
+    def classes(self) -> Mapping[str, EntrypointFace]:
+        """All that have members, objects first."""
+        return {**self.targets, **self.entrypoints}

@@ -17,6 +17,7 @@ from client.offers.face import (
 from client.offers.reading import entrypoints_of, is_name, mapping, members_of, sequence, text
 from client.offers.schemas import Records, SchemaReader
 from client.offers.spelling import SPELLED
+from client.offers.targets import Names, targets_of
 
 _ORDER: Final = {kind: at for at, kind in enumerate(get_args(ParameterKind))}
 
@@ -25,34 +26,51 @@ def face_of(offers: Mapping[str, Any]) -> Face:
     """The face of a service whose workers offer *offers*; what of them makes no sense is left out."""
     entrypoints = dict(entrypoints_of(offers))
     records = Records([*SPELLED, *entrypoints])
+    names, targets = targets_of(offers, records.claim)
     # What methods return has the first right to a name, what they take the second.
-    results = {name: _results(offer, records) for name, offer in entrypoints.items()}
-    faces = {name: _entrypoint(name, offer, results[name], records) for name, offer in entrypoints.items()}
-    return Face(faces, records.found)
+    classes = [_Class(name, offer, names[name], records) for name, offer in entrypoints.items()]
+    objects = [_Class(name, described, meant, records, target=True) for name, described, meant in targets]
+    faces = {each.name: each.face() for each in classes}
+    return Face(faces, records.found, {each.name: each.face() for each in objects})
 
 
-def _results(offer: Mapping[str, Any], records: Records) -> dict[str, Type]:
-    found: dict[str, Type] = {}
-    for name, described in members_of(offer):
+class _Class:
+    """An entrypoint or a class of objects, read in two steps: first what its members give, then what they take."""
+
+    def __init__(
+        self, name: str, offer: Mapping[str, Any], targets: Names, records: Records, *, target: bool = False
+    ) -> None:
+        self.name = name
+        self._offer = offer
+        self._targets = targets
+        self._records = records
+        self._members = dict(members_of(offer, target=target))
+        self._fetch = not target and offer.get("fetch") is True
+        self._results = {name: self._result(name, described) for name, described in self._members.items()}
+
+    def face(self) -> EntrypointFace:
+        """The whole of it."""
+        members = {
+            name: _member(name, described, self._results[name], self._records, self._targets)
+            for name, described in self._members.items()
+        }
+        return EntrypointFace(self.name, members, fetch=self._fetch, doc=text(self._offer.get("doc")))
+
+    def _result(self, name: str, described: Mapping[str, Any]) -> Type:
         returns = mapping(described.get("returns"))
-        found[name] = SchemaReader(records, returns, f"{name}_result").read(returns)
-    return found
+        return SchemaReader(self._records, returns, f"{name}_result", targets=self._targets).read(returns)
 
 
-def _entrypoint(name: str, offer: Mapping[str, Any], results: Mapping[str, Type], records: Records) -> EntrypointFace:
-    members = {each: _member(each, described, results[each], records) for each, described in members_of(offer)}
-    return EntrypointFace(name, members, fetch=offer.get("fetch") is True, doc=text(offer.get("doc")))
-
-
-def _member(name: str, described: Mapping[str, Any], result: Type, records: Records) -> Member:
+def _member(name: str, described: Mapping[str, Any], result: Type, records: Records, targets: Names) -> Member:
     doc = text(described.get("doc"))
     if described.get("kind") == "property":
+        result = Type("AsyncIterator", (result,)) if described.get("stream") is True else result
         return Member(name, "property", (), result, doc)
     kind = "stream" if described.get("stream") is True else "method"
-    return Member(name, kind, _parameters(name, described, records), result, doc)
+    return Member(name, kind, _parameters(name, described, records, targets), result, doc)
 
 
-def _parameters(method: str, described: Mapping[str, Any], records: Records) -> tuple[Parameter, ...]:
+def _parameters(method: str, described: Mapping[str, Any], records: Records, targets: Names) -> tuple[Parameter, ...]:
     if "takes" not in described:
         return ANYTHING
     document = mapping(described.get("parameters"))
@@ -67,7 +85,7 @@ def _parameters(method: str, described: Mapping[str, Any], records: Records) -> 
             schema = of = mapping(described.get("rest"))
         elif kind == "named":
             schema = document.get("additionalProperties")
-        reader = SchemaReader(records, of, f"{method}_{name}", taken=True)
+        reader = SchemaReader(records, of, f"{method}_{name}", targets=targets, taken=True)
         read = reader.read(cast("object", schema))
         found.append(Parameter(name, cast("ParameterKind", kind), read, taken.get("optional") is True))
     return tuple(found) if _is_signature(found) else ANYTHING

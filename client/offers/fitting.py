@@ -7,9 +7,9 @@ optional parameters, take wider types and return narrower ones. Everything else 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
-from client.offers.face import EntrypointFace, Face, Member, Parameter, Record, Scalar, Type
+from client.offers.face import EntrypointFace, Face, Member, Parameter, Record, Scalar, Type, union
 from client.offers.spelling import spell
 
 _WIDER: Final[Mapping[str, frozenset[str]]] = {
@@ -20,9 +20,19 @@ _WIDER: Final[Mapping[str, frozenset[str]]] = {
 """What type checkers take a type for."""
 
 
-def broken_by(recorded: Face, live: Face) -> list[str]:
-    """What callers that were written for *recorded* may no longer assume of *live*, one line each."""
-    return list(_Comparison(recorded, live).entrypoints())
+class Broken(NamedTuple):
+    """What callers may no longer assume, as one sentence, and the line of the recorded file that says they may."""
+
+    line: int
+    text: str
+
+
+def broken_by(recorded: Face, live: Face) -> list[Broken]:
+    """What callers that were written for *recorded* may no longer assume of *live*."""
+    return list(_Comparison(recorded, live).all())
+
+
+_KINDS: Final = {"method": "a method", "property": "a property", "stream": "a stream"}
 
 
 class _Comparison:
@@ -30,27 +40,35 @@ class _Comparison:
         self._recorded = recorded
         self._live = live
         self._assumed: set[tuple[str, str, bool]] = set()
+        self._objects: list[tuple[str, str]] = []
+        """The classes of objects that callers get, and the recorded ones that they take them for."""
 
-    def entrypoints(self) -> Iterator[str]:
+    def all(self) -> Iterator[Broken]:
         for name, recorded in self._recorded.entrypoints.items():
             live = self._live.entrypoints.get(name)
             if live is None:
-                yield f"{name}: the entrypoint is gone."
+                yield Broken(recorded.line, f"{name}: the entrypoint is gone.")
             else:
-                yield from self._entrypoint(recorded, live)
+                yield from self._class(recorded, live)
+        for live_name, name in self._objects:
+            yield from self._class(self._recorded.targets[name], self._live.targets[live_name])
 
-    def _entrypoint(self, recorded: EntrypointFace, live: EntrypointFace) -> Iterator[str]:
+    def _class(self, recorded: EntrypointFace, live: EntrypointFace) -> Iterator[Broken]:
         if recorded.fetch and not live.fetch:
-            yield f"{recorded.name}.fetch(): there is no handler any more."
+            yield Broken(recorded.line, f"{recorded.name}.fetch(): there is no handler any more.")
         for name, member in recorded.members.items():
             found = live.members.get(name)
             label = f"{recorded.name}.{name}" + ("" if member.kind == "property" else "()")
-            if found is None:
-                yield f"{label}: it is gone."
-            elif found.kind != member.kind:
-                yield f"{label}: it was a {member.kind} and is a {found.kind}."
-            else:
-                yield from (f"{label}: {what}" for what in self._member(member, found))
+            yield from (Broken(member.line, f"{label}: {what}") for what in self._compared(member, found))
+
+    def _compared(self, recorded: Member, live: Member | None) -> Iterator[str]:
+        if live is None:
+            yield "it is gone."
+        elif live.kind != recorded.kind:
+            was, now = (_KINDS[each.kind] for each in (recorded, live))
+            yield f"it was {was} and is {now}."
+        else:
+            yield from self._member(recorded, live)
 
     def _member(self, recorded: Member, live: Member) -> Iterator[str]:
         yield from self._parameters(recorded.parameters, live.parameters)
@@ -107,15 +125,37 @@ class _Comparison:
         if narrow.name == "Literal":
             return all(_takes_value(wide, value) for value in narrow.values)
         if wide.name == "|":
-            return any(self._fits(narrow, each, given=given) for each in wide.arguments)
+            # Its namesake first: it is the one that was meant.
+            wider = sorted(wide.arguments, key=lambda each: each.name != narrow.name)
+            return any(self._fits(narrow, each, given=given) for each in wider)
         mine, theirs = (self._recorded, self._live) if given else (self._live, self._recorded)
+        if narrow.name in mine.targets and wide.name in theirs.targets:
+            return self._is_object(narrow.name, wide.name, given=given)
         if narrow.name in mine.records:
             if wide.name in theirs.records:
                 return self._record_fits(mine.records[narrow.name], theirs.records[wide.name], given=given)
             return wide.name == "dict" and (not wide.arguments or wide.arguments[1].name in ("Any", "object"))
+        if narrow.name == wide.name == "Callable":
+            return self._function_fits(narrow.arguments, wide.arguments, given=given)
         if narrow.name == wide.name:
             return self._arguments_fit(narrow.arguments, wide.arguments, given=given)
         return wide.name in _WIDER.get(narrow.name, ())
+
+    def _is_object(self, narrow: str, wide: str, *, given: bool) -> bool:
+        """Take note of a class that callers get. What they give is theirs, and nobody here knows what it can do."""
+        if not given and (narrow, wide) not in self._objects:
+            self._objects.append((narrow, wide))
+        return True
+
+    def _function_fits(self, narrow: Sequence[Type], wide: Sequence[Type], *, given: bool) -> bool:
+        returns, mine, theirs = self._fits(_awaited(narrow[0]), _awaited(wide[0]), given=given), narrow[1:], wide[1:]
+        if Type("...") in (*mine, *theirs):
+            return returns
+        return (
+            returns
+            and len(mine) == len(theirs)
+            and all(self._fits(each, other, given=not given) for each, other in zip(theirs, mine, strict=True))
+        )
 
     def _arguments_fit(self, narrow: Sequence[Type], wide: Sequence[Type], *, given: bool) -> bool:
         if not narrow or not wide:
@@ -185,6 +225,13 @@ class _Taken:
 
 def _positional(parameters: Sequence[Parameter]) -> list[Parameter]:
     return [each for each in parameters if each.kind in ("positional", "any")]
+
+
+def _awaited(given: Type) -> Type:
+    """What *given* is once it was waited for."""
+    if given.name == "|":
+        return union([_awaited(each) for each in given.arguments])
+    return given.arguments[0] if given.name == "Awaitable" and given.arguments else given
 
 
 def _takes_value(wide: Type, value: Scalar) -> bool:

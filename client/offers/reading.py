@@ -17,6 +17,7 @@ from broker.names import check_entrypoint
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")
 _OWN: Final = frozenset({"fetch", "connect", "dup", "dispose", "ctx", "env"})
+_OWN_OF_OBJECTS: Final = frozenset({"dup", "dispose"})
 
 
 def mapping(value: object) -> Mapping[str, Any]:
@@ -55,8 +56,9 @@ def entrypoints_of(offers: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str
             yield name, mapping(offers[name])
 
 
-def members_of(offer: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The members that callers can name, in order."""
+def members_of(offer: Mapping[str, Any], *, target: bool = False) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The members that callers can name, in order; of a *target*, stubs have fewer names of their own."""
+    own = _OWN_OF_OBJECTS if target else _OWN
     for name, described in sorted(mapping(offer.get("members")).items()):
-        if _NAME.fullmatch(name) and is_name(name) and name not in _OWN:
+        if _NAME.fullmatch(name) and is_name(name) and name not in own:
             yield name, mapping(described)

@@ -23,12 +23,13 @@ from client.offers.face import (
 )
 
 _WRAPPERS: Final[Mapping[str, MemberKind]] = {
-    "AsyncIterator": "stream", "AsyncGenerator": "stream", "AsyncIterable": "stream", "Iterator": "stream",
-    "Awaitable": "property",
+    "AsyncIterator": "stream", "AsyncIterable": "stream", "Awaitable": "property",
 }  # fmt: skip
 _SAME: Final = {
     "Dict": "dict", "List": "list", "Mapping": "dict", "Sequence": "list", "Set": "set", "Tuple": "tuple",
+    "AsyncGenerator": "AsyncIterator", "Iterator": "AsyncIterator", "Generator": "AsyncIterable",
 }  # fmt: skip
+_OF_OBJECTS: Final = ("Handle", "BlockingHandle")
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -65,8 +66,15 @@ class _Reader:
         for name, value in self._assigned.items():
             if isinstance(value, ast.Call):
                 records[name] = Record(name, dict(self._call_fields(value)))
-        entrypoints = {name: self._entrypoint(node) for name, node in self._classes.items() if name not in dicts}
-        return Face(entrypoints, records)
+        spoken_of = {self._named(each).name for node in self._classes.values() for each in _names_in(node)}
+        entrypoints: dict[str, EntrypointFace] = {}
+        targets: dict[str, EntrypointFace] = {}
+        for name, node in self._classes.items():
+            if name in spoken_of or any(self._mentions(node.bases, base) for base in _OF_OBJECTS):
+                targets[name] = self._class(node, target=True)
+            elif name not in dicts:
+                entrypoints[name] = self._class(node)
+        return Face(entrypoints, records, {name: each for name, each in targets.items() if name not in dicts})
 
     def _class_fields(self, node: ast.ClassDef) -> Iterator[tuple[str, Field]]:
         for each in node.body:
@@ -87,20 +95,25 @@ class _Reader:
             given = given.arguments[0]
         return Field(given, required)
 
-    def _entrypoint(self, node: ast.ClassDef) -> EntrypointFace:
+    def _class(self, node: ast.ClassDef, *, target: bool = False) -> EntrypointFace:
         functions = [each for each in node.body if isinstance(each, _Function)]
-        members = {each.name: self._member(each) for each in functions if each.name != "fetch"}
-        return EntrypointFace(node.name, members, fetch=any(each.name == "fetch" for each in functions))
+        own = {"dup", "dispose"} if target else {"fetch", "dup", "dispose"}
+        members = {e.name: self._member(e) for e in functions if e.name not in own and not e.name.startswith("_")}
+        fetch = not target and any(each.name == "fetch" for each in functions)
+        return EntrypointFace(node.name, members, fetch=fetch, line=node.lineno)
 
     def _member(self, node: _Function) -> Member:
         result = self._type(node.returns)
         kind: MemberKind = "method"
         if self._mentions(node.decorator_list, "property"):
             kind = "property"
-        if (wrapper := _WRAPPERS.get(result.name)) is not None and isinstance(node, ast.FunctionDef):
+        wrapper = _WRAPPERS.get(result.name) if isinstance(node, ast.FunctionDef) else None
+        # A property that is a stream is a property all the same.
+        if wrapper is not None and (wrapper, kind) != ("stream", "property"):
             kind = wrapper if wrapper == "stream" else kind
             result = result.arguments[0] if result.arguments else ANY
-        return Member(node.name, kind, () if kind == "property" else tuple(self._parameters(node.args)), result)
+        parameters = () if kind == "property" else tuple(self._parameters(node.args))
+        return Member(node.name, kind, parameters, result, line=node.lineno)
 
     def _parameters(self, given: ast.arguments) -> Iterator[Parameter]:
         ordered = [*given.posonlyargs, *given.args]
@@ -153,7 +166,12 @@ class _Reader:
         parts = inside.elts if isinstance(inside, ast.Tuple) else [inside]
         if name == "Literal":
             return _literal(parts)
+        if name == "Callable" and len(parts) == 2:
+            takes = parts[0].elts if isinstance(parts[0], ast.List) else [parts[0]]
+            return Type(name, (self._type(parts[1]), *(self._type(each) for each in takes)))
         arguments = [self._type(part) for part in parts]
+        if name in ("AsyncIterator", "AsyncIterable"):
+            return Type(name, tuple(arguments[:1]))
         if name == "Union":
             return union(arguments)
         return union([*arguments, NONE]) if name == "Optional" else Type(name, tuple(arguments))
@@ -163,6 +181,16 @@ class _Reader:
             return self._type(ast.parse(text, mode="eval").body)
         except SyntaxError:
             return ANY
+
+
+def _names_in(node: ast.ClassDef) -> Iterator[str]:
+    """The names of types that the members of *node* speak of."""
+    for each in node.body:
+        for inner in ast.walk(each):
+            if isinstance(inner, ast.Name):
+                yield inner.id
+            elif isinstance(inner, ast.Constant) and isinstance(inner.value, str) and inner.value.isidentifier():
+                yield inner.value
 
 
 def _assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:

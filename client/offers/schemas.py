@@ -75,12 +75,22 @@ class Records:
 class SchemaReader:
     """Reads one schema document: a schema with the definitions that it refers to.
 
-    Records that have no title are called *fallback*, and those that are *taken* by methods, where others return the
-    same with more keys present, `…Input`.
+    *targets* are the names of the classes of objects. Records that have no title are called *fallback*, and those that
+    are *taken* by methods, where others return the same with more keys present, `…Input`.
     """
 
-    def __init__(self, records: Records, document: Mapping[str, Any], fallback: str, *, taken: bool = False) -> None:
+    def __init__(
+        self,
+        records: Records,
+        document: Mapping[str, Any],
+        fallback: str,
+        *,
+        targets: Mapping[str, str],
+        taken: bool = False,
+    ) -> None:
         self._records = records
+        self._document = document
+        self._targets = targets
         self._taken = taken
         self._definitions = mapping(document.get("$defs"))
         self._fallback = fallback
@@ -98,6 +108,8 @@ class SchemaReader:
         python = given.get("x-python")
         if isinstance(python, str) and python in _PYTHON:
             return Type(python)
+        if (reference := self._by_reference(given, depth)) is not None:
+            return reference
         if isinstance(reference := given.get("$ref"), str):
             return self._referred(reference, depth)
         for key in ("anyOf", "oneOf"):
@@ -108,6 +120,32 @@ class SchemaReader:
         if "const" in given or "enum" in given:
             return _literal([given["const"]] if "const" in given else sequence(given.get("enum")))
         return self._by_type(given, depth)
+
+    def _by_reference(self, given: Mapping[str, Any], depth: int) -> Type | None:
+        python, target = given.get("x-python"), given.get("x-target")
+        if isinstance(target, str) and target in self._targets:
+            # What callers give is a stub that they got, or an object of their own.
+            return union([Type(self._targets[target]), *([Type("RpcTarget")] if self._taken else [])])
+        if python == "stream":
+            items = self.read(given.get("items"), depth + 1)
+            return Type("AsyncIterable" if self._taken else "AsyncIterator", (items,))
+        if python == "function":
+            return self._function(given, depth)
+        return Type("RpcStub") if python == "RpcStub" and not self._taken else None
+
+    def _function(self, given: Mapping[str, Any], depth: int) -> Type:
+        returns = self.read(given.get("returns"), depth + 1)
+        waiting = Type("Awaitable", (returns,))
+        # A function that callers give may be either; one that they get is somewhere else.
+        returns = union([returns, waiting]) if self._taken else waiting
+        if "takes" not in given:
+            return Type("Callable", (returns, Type("...")))
+        # What one side gives the other takes.
+        other = SchemaReader(
+            self._records, self._document, self._fallback, targets=self._targets, taken=not self._taken
+        )  # fmt: skip
+        takes = tuple(other.read(each, depth + 1) for each in sequence(given["takes"]))
+        return Type("Callable", (returns, *takes))
 
     def _by_type(self, given: Mapping[str, Any], depth: int) -> Type:
         kind = given.get("type")

@@ -12,7 +12,17 @@ WIDTH: Final = 88
 """Characters of a line; what is spread over several lines stays so wherever more fit."""
 
 _MODULES: Final = {
-    "collections.abc": ("AsyncIterator", "Awaitable", "Iterator", "Mapping", "Sequence"),
+    "client": ("BlockingHandle", "Handle", "RpcStub", "RpcTarget"),
+    "collections.abc": (
+        "AsyncIterable",
+        "AsyncIterator",
+        "Awaitable",
+        "Callable",
+        "Generator",
+        "Iterator",
+        "Mapping",
+        "Sequence",
+    ),
     "datetime": ("date", "datetime", "time", "timedelta"),
     "decimal": ("Decimal",),
     "typing": ("Any", "Literal", "NotRequired", "Protocol", "TypedDict", "Union"),
@@ -20,7 +30,7 @@ _MODULES: Final = {
     "uuid": ("UUID",),
     "workers": ("Headers", "Request", "Response"),
 }
-_INSTALLED: Final = ("typing_extensions", "workers")
+_INSTALLED: Final = ("client", "typing_extensions", "workers")
 IMPORTED: Final = {name: module for module, names in _MODULES.items() for name in names}
 """The modules of the names that have to be imported."""
 
@@ -36,6 +46,10 @@ def spell(given: Type, aliases: Collection[str] = ()) -> str:
     if given.name == "tuple" and not given.arguments:
         return f"{name}[()]"
     inside = [_constant(value) for value in given.values] or [spell(each, aliases) for each in given.arguments]
+    if given.name == "Callable":
+        returns, *takes = inside
+        taken = ", ".join(takes)
+        return f"{name}[{taken if taken == '...' else f'[{taken}]'}, {returns}]"
     return f"{name}[{', '.join(inside)}]" if inside else name
 
 
@@ -51,6 +65,8 @@ def spell_within(given: Type, aliases: Collection[str], indent: int, around: int
     name = f"_{given.name}" if given.name in aliases else given.name
     if given.values:
         return _spread(name, [_constant(value) for value in given.values], indent)
+    if given.name == "Callable":
+        return _spread_function(name, given, aliases, indent)
     if given.arguments:
         return _spread(name, [spell_within(each, aliases, indent + 4, 1) for each in given.arguments], indent)
     return line
@@ -85,6 +101,16 @@ def _escaped(character: str, quote: str) -> str:
 
 def _constant(value: object) -> str:
     return quoted(value) if isinstance(value, str) else repr(value)
+
+
+def _spread_function(name: str, given: Type, aliases: Collection[str], indent: int) -> str:
+    returns, *takes = given.arguments
+    listed = ", ".join(spell(each, aliases) for each in takes)
+    if listed != "...":
+        listed = f"[{listed}]"
+        if indent + len(listed) + 5 > WIDTH:
+            listed = _spread("", [spell_within(each, aliases, indent + 8, 1) for each in takes], indent + 4)
+    return _spread(name, [listed, spell_within(returns, aliases, indent + 4, 1)], indent)
 
 
 def _spread(name: str, parts: list[str], indent: int) -> str:

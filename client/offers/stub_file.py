@@ -7,7 +7,7 @@ early, and the whole is read back before it is given out.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import pairwise
 from typing import Final
@@ -15,6 +15,7 @@ from typing import Final
 from client.offers.face import EntrypointFace, Face, Field, Member, Parameter, Record, Type
 from client.offers.reading import is_name
 from client.offers.spelling import WIDTH, import_lines, quoted, spell, spell_within
+from client.offers.without_await import without_await
 
 _INDENT: Final = " " * 4
 _ALLOWED: Final = (
@@ -55,12 +56,12 @@ class _Writer:
     """Writes one face."""
 
     def __init__(self, face: Face, *, blocking: bool, module: bool) -> None:
-        self._face = face = _with_readable_twins(face)
+        self._face = face = _with_readable_twins(without_await(face) if blocking else face)
         self._blocking = blocking
         self._module = module
         self._used = set(_used_names(face, blocking=blocking))
         named = {key for record in face.records.values() for key in record.fields}
-        members = {name for entrypoint in face.entrypoints.values() for name in entrypoint.members}
+        members = {name for each in face.classes.values() for name in each.members}
         # A member called `list` hides the type from its neighbours, an entrypoint called `date` from all.
         self._aliases = sorted(self._used & (named | members | face.entrypoints.keys()))
 
@@ -84,10 +85,14 @@ class _Writer:
 
     def _body(self) -> str:
         """The classes, each with the empty lines before it."""
-        late = [f"_{name} = {name}" for name in self._aliases if name in self._face.records]
+        own = (*self._face.records, *self._face.targets)
+        late = [f"_{name} = {name}" for name in self._aliases if name in own]
         records = [self._record(record) for record in self._face.records.values()]
-        entrypoints = [self._entrypoint(entrypoint) for entrypoint in self._face.entrypoints.values()]
-        blocks = [*((record, True) for record in records), (late, False), *((each, True) for each in entrypoints)]
+        targets = [
+            self._class(each, "BlockingHandle" if self._blocking else "Handle") for each in self._face.targets.values()
+        ]
+        entrypoints = [self._class(entrypoint) for entrypoint in self._face.entrypoints.values()]
+        blocks = [*((each, True) for each in records + targets), (late, False), *((each, True) for each in entrypoints)]
         return "".join(
             ("\n\n\n" if self._module and is_class else "\n\n") + "\n".join(block)
             for block, is_class in blocks
@@ -128,13 +133,14 @@ class _Writer:
             given = Type("ReadOnly", (given,))
         return spell_within(given, self._aliases, indent, around)
 
-    def _entrypoint(self, entrypoint: EntrypointFace) -> list[str]:
+    def _class(self, entrypoint: EntrypointFace, *bases: str) -> list[str]:
+        named = ", ".join(self._name(base) for base in (*bases, "Protocol"))
         blocks = [docstring(entrypoint.doc, _INDENT), self._fetch() if entrypoint.fetch else []]
         blocks += [self._member(member) for member in entrypoint.members.values()]
         blocks = [block for block in blocks if block]
         if not blocks:
-            return [f"class {entrypoint.name}({self._name('Protocol')}): ..."]
-        lines = [f"class {entrypoint.name}({self._name('Protocol')}):", *blocks[0]]
+            return [f"class {entrypoint.name}({named}): ..."]
+        lines = [f"class {entrypoint.name}({named}):", *blocks[0]]
         for before, block in pairwise(blocks):
             # In stub files only what has a body stands apart.
             apart = self._module or before[-1].endswith('"""')
@@ -212,11 +218,14 @@ def _with_readable_twins(face: Face) -> Face:
         name: replace(record, fields={key: replace(f, type=readable(f.type)) for key, f in record.fields.items()})
         for name, record in face.records.items()
     }
-    entrypoints = {
-        name: replace(each, members={key: changed(member) for key, member in each.members.items()})
-        for name, each in face.entrypoints.items()
-    }
-    return Face(entrypoints, records)
+
+    def all_changed(classes: Mapping[str, EntrypointFace]) -> dict[str, EntrypointFace]:
+        return {
+            name: replace(each, members={key: changed(member) for key, member in each.members.items()})
+            for name, each in classes.items()
+        }
+
+    return Face(all_changed(face.entrypoints), records, all_changed(face.targets))
 
 
 def _used_names(face: Face, *, blocking: bool) -> Iterator[str]:
@@ -225,11 +234,12 @@ def _used_names(face: Face, *, blocking: bool) -> Iterator[str]:
         if len(spell(given)) > WIDTH // 2:
             yield "Union"
     records = face.records.values()
-    yield from ["Protocol"] if face.entrypoints else []
+    yield from ["Protocol"] if face.classes else []
+    yield from ["BlockingHandle" if blocking else "Handle"] if face.targets else []
     yield from ["TypedDict"] if records else []
     yield from ["ReadOnly"] if any(record.twin for record in records) else []
     yield from ["NotRequired"] if any(not field.required for r in records for field in r.fields.values()) else []
-    for entrypoint in face.entrypoints.values():
+    for entrypoint in face.classes.values():
         yield from ("Any", "Request", "Response", "str") if entrypoint.fetch else ()
         for member in entrypoint.members.values():
             if member.kind == "stream":
@@ -241,7 +251,7 @@ def _used_names(face: Face, *, blocking: bool) -> Iterator[str]:
 def _types(face: Face) -> Iterable[Type]:
     for record in face.records.values():
         yield from (field.type for field in record.fields.values())
-    for entrypoint in face.entrypoints.values():
+    for entrypoint in face.classes.values():
         for member in entrypoint.members.values():
             yield member.result
             yield from (parameter.type for parameter in member.parameters)

@@ -31,9 +31,15 @@ class LocalTarget:
     session = None
     number = 0
 
-    def __init__(self, exported: Exported, options: Options = _DEFAULTS) -> None:
+    def __init__(
+        self,
+        exported: Exported,
+        options: Options = _DEFAULTS,
+        rebuild: Callable[[tuple[str, ...], Any], Any] | None = None,
+    ) -> None:
         self.exported = exported
         self.options = options
+        self.rebuild = rebuild
         self._loop = asyncio.get_running_loop()
 
     def start(self, kind: int, path: tuple[str, ...], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
@@ -50,7 +56,7 @@ class LocalTarget:
     def hold(self, options: Options | None = None) -> LocalTarget:
         """Count one more handle."""
         self.exported.hold()
-        return LocalTarget(self.exported, options or self.options)
+        return LocalTarget(self.exported, options or self.options, self.rebuild)
 
     def let_go(self) -> None:
         """Count one handle less. May be called from any thread."""

@@ -30,11 +30,18 @@ class Reference:
 class RemoteTarget:
     """An object of the other side of *session*, and how calls on it are made."""
 
-    __slots__ = ("_reference", "options", "session")
+    __slots__ = ("_reference", "options", "rebuild", "session")
 
-    def __init__(self, session: LiveSession, reference: Reference, options: Options = _DEFAULTS) -> None:
+    def __init__(
+        self,
+        session: LiveSession,
+        reference: Reference,
+        options: Options = _DEFAULTS,
+        rebuild: Callable[[tuple[str, ...], Any], Any] | None = None,
+    ) -> None:
         self.session = session
         self.options = options
+        self.rebuild = rebuild
         self._reference = reference
 
     @property
@@ -56,7 +63,7 @@ class RemoteTarget:
     def hold(self, options: Options | None = None) -> RemoteTarget:
         """Count one more handle."""
         self._reference.holders += 1
-        return RemoteTarget(self.session, self._reference, options or self.options)
+        return RemoteTarget(self.session, self._reference, options or self.options, self.rebuild)
 
     def let_go(self) -> None:
         """Count one handle less; the last one releases the object. May be called from any thread, at any moment."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from broker import failures
@@ -41,6 +41,7 @@ class RemoteStream(AsyncIterator[Any]):
         self._arrived = asyncio.Event()
         self._ended = False
         self._failure: Exception | None = None
+        self._convert: Callable[[int, Any], Any] | None = None
 
     def __aiter__(self) -> Self:
         return self
@@ -63,7 +64,23 @@ class RemoteStream(AsyncIterator[Any]):
         item = self._waiting.popleft()
         self._source.taken(self._number)
         self.received += 1
-        return item
+        return item if self._convert is None else self._converted(item)
+
+    def __callyard_each__(self, convert: Callable[[int, Any], Any]) -> None:
+        """Give each item as *convert* makes it of its number, from 1, and what it was; an error of it ends the stream.
+
+        What was said before goes first.
+        """
+        first = self._convert
+        self._convert = convert if first is None else lambda number, item: convert(number, first(number, item))
+
+    def _converted(self, item: Any) -> Any:
+        assert self._convert is not None
+        try:
+            return self._convert(self.received, item)
+        except BaseException:
+            self.dispose()
+            raise
 
     async def read(self) -> bytes:
         """All that is left of a stream of bytes, in one piece.

@@ -102,9 +102,9 @@ def test_a_service_that_no_longer_fits_fails_the_check_and_says_what_broke(shell
     assert (ended.code, ended.out.splitlines()) == (
         5,
         [
-            "Default.buy(): parameter 'names' takes list[str] where callers give list[str] | str.",
-            "Default.buy(): it returns Order where callers rely on int.",
-            "Stock.sell(): it is gone.",
+            f"{file}:58: Default.buy(): parameter 'names' takes list[str] where callers give list[str] | str.",
+            f"{file}:58: Default.buy(): it returns Order where callers rely on int.",
+            f"{file}:79: Stock.sell(): it is gone.",
         ],
     )
     assert ended.err == f"error: Misfit: shop no longer fits {file}: 3 assumptions of its callers broke.\n"

@@ -16,7 +16,8 @@ def face(members: str, before: str = ""):
 
 
 def broken(recorded: str, live: str, before: str = "", after: str | None = None) -> list[str]:
-    return broken_by(face(recorded, before), face(live, before if after is None else after))
+    found = broken_by(face(recorded, before), face(live, before if after is None else after))
+    return [each.text for each in found]
 
 
 @pytest.mark.parametrize(
@@ -189,7 +190,7 @@ def test_a_record_that_changed_is_shown_with_its_keys():
 def test_an_entrypoint_that_is_gone_is_told():
     recorded = read_recorded("class Admin(Protocol): ...", "x.pyi")
 
-    assert broken_by(recorded, face("...")) == ["Admin: the entrypoint is gone."]
+    assert broken_by(recorded, face("...")) == [(1, "Admin: the entrypoint is gone.")]
 
 
 def test_what_is_no_python_is_no_recorded_types():
