@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Callable
-from typing import Any, Final, NotRequired
+from typing import Any, Final, NotRequired, Self
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 from typing_extensions import TypedDict, is_typeddict
@@ -19,15 +19,17 @@ from client.typed import FunctionRebuilder, typed
 _CONFIG: Final = ConfigDict(arbitrary_types_allowed=True)
 
 
-def compile_rebuilding(service: str, label: str, wanted: Any) -> Callable[[Any], Any] | None:
+def compile_rebuilding(service: str, label: str, wanted: Any, own: type | None = None) -> Callable[[Any], Any] | None:
     """What makes a *wanted* of a result, and gives the stubs and streams in it their types; None if it may stay as is.
 
     *label* is what errors call the member. What is made raises `InvalidResult` where the result does not fit.
     """
     typing_of_stubs = _Typing(service, label)
+    if own is not None and wanted is Self:
+        wanted = own
     if is_referred(wanted):
         return lambda value: typing_of_stubs.take_object(value, wanted)
-    marked = with_markers(wanted, "the result", more=_Dicts().replaced)
+    marked = with_markers(wanted, "the result", own=own, more=_Dicts().replaced)
     if marked is Any:
         return None
     check = _adapter(marked).validator.validate_python

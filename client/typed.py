@@ -46,7 +46,7 @@ class Rebuilder:
         name = path[0]
         if name not in self._known:
             self._known[name] = converter(
-                self._service, f"{self.like.__qualname__}.{name}", lambda: _given_by(self.like, name)
+                self._service, f"{self.like.__qualname__}.{name}", lambda: _given_by(self.like, name), self.like
             )
         convert = self._known[name]
         return value if convert is None else convert(value)
@@ -82,8 +82,11 @@ class FunctionRebuilder:
         return value if convert is None else convert(value)
 
 
-def converter(service: str, label: str, wanted: Callable[[], Any]) -> _Convert | None:
-    """What makes of a result a value of the type that *wanted* gives; None where it can stay as it came."""
+def converter(service: str, label: str, wanted: Callable[[], Any], own: type | None = None) -> _Convert | None:
+    """What makes of a result a value of the type that *wanted* gives; None where it can stay as it came.
+
+    *own* is the class that `Self` means in it.
+    """
     try:
         found = wanted()
         if found is Any or found in (None, type(None)):
@@ -91,7 +94,7 @@ def converter(service: str, label: str, wanted: Callable[[], Any]) -> _Convert |
         # Not before it is needed: callers that use no types start without it, and without pydantic.
         from client.rebuilding import compile_rebuilding
 
-        return compile_rebuilding(service, label, found)
+        return compile_rebuilding(service, label, found, own)
     except Exception as error:
         _log.warning("results of %s stay as they come: %s", label, error)
         return None

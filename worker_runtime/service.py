@@ -110,7 +110,7 @@ class Service:
         return {name: self._describe(name, cls, version or self.version) for name, cls in self.entrypoints.items()}
 
     def _describe(self, name: str, cls: type, version: str) -> dict[str, Any]:
-        targets = Targets(self.target_checking)
+        targets = Targets(self.target_checking, {cls: name for name, cls in self.entrypoints.items()})
         described: dict[str, Any] = {
             "version": version,
             "digest": self.digest,

@@ -26,18 +26,18 @@ _ABSENT: Final = object()
 
 
 def compile_validation(
-    label: str, signature: inspect.Signature, *, strict: bool = False
+    label: str, signature: inspect.Signature, *, strict: bool = False, own: type | None = None
 ) -> tuple[Validate, inspect.Signature]:
     """Compile the check of a method's arguments; *label* is what errors call the method.
 
-    A *strict* one refuses what would have to be converted.
+    A *strict* one refuses what would have to be converted; *own* is the class that `Self` means.
 
     What comes out has positional arguments where the caller gave positional ones, and leaves
     defaults to the method. Items of a stream are checked when the method reads them. The second value is *signature*
     with the types that are checked: `Any` for each parameter of a type that cannot be, which is logged, and markers for
     what travels by reference.
     """
-    signature = signature.replace(parameters=[_checkable(label, p) for p in signature.parameters.values()])
+    signature = signature.replace(parameters=[_checkable(label, p, own) for p in signature.parameters.values()])
     adapter = adapter_of([_without_default(p) for p in signature.parameters.values()])
     check = (strict_validator(adapter) if strict else adapter.validator).validate_python
     handling = CheckedReferences(label, _wrong_item)
@@ -77,9 +77,10 @@ def _wrong_item(message: str) -> InvalidArguments:
     return InvalidArguments(message, executed="yes")
 
 
-def _checkable(label: str, parameter: inspect.Parameter) -> inspect.Parameter:
+def _checkable(label: str, parameter: inspect.Parameter, own: type | None) -> inspect.Parameter:
     try:
-        parameter = parameter.replace(annotation=with_markers(parameter.annotation, f"parameter '{parameter.name}'"))
+        marked = with_markers(parameter.annotation, f"parameter '{parameter.name}'", own=own)
+        parameter = parameter.replace(annotation=marked)
         adapter_of([parameter])
     except Exception as error:
         reason = str(error).partition("\n")[0]

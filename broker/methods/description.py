@@ -6,12 +6,11 @@ import inspect
 from collections.abc import Sequence
 from typing import Any, Final
 
-from pydantic import ConfigDict, PydanticUserError, TypeAdapter
 from pydantic.fields import FieldInfo
 
 from broker.methods.arguments import adapter_of
 from broker.methods.reference_types import stream_of
-from broker.methods.schema import LenientSchema, ResultSchema, schema_of
+from broker.methods.schema import LenientSchema, ResultSchema, adapter_for, schema_of
 from broker.methods.targets import Targets
 
 KINDS: Final = {
@@ -67,14 +66,6 @@ def _schema(annotation: Any, generator: type[LenientSchema], targets: Targets) -
     if annotation is inspect.Signature.empty:
         return {}
     try:
-        return schema_of(_result_adapter(annotation), generator, targets)
+        return schema_of(adapter_for(annotation), generator, targets)
     except Exception:
         return {}
-
-
-def _result_adapter(annotation: Any) -> TypeAdapter[Any]:
-    try:
-        return TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True))
-    except PydanticUserError:
-        # Models and dataclasses have a configuration of their own and may not be given one.
-        return TypeAdapter(annotation)

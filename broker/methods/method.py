@@ -14,7 +14,7 @@ from broker.methods.description import describe_parameters, describe_result
 from broker.methods.policy import Policy, policy_of
 from broker.methods.reference_types import with_markers
 from broker.methods.results import CheckResult, compile_result
-from broker.methods.signature import signature_of, spelled
+from broker.methods.signature import signature_of, spelled, written
 from broker.methods.targets import Targets
 from broker.methods.visibility import (
     RESERVED_OF_TARGETS,
@@ -58,7 +58,7 @@ class Method:
         self.kind: Kind = member.kind
         self._member: Any = member.value
         self._signature = self._types = signature_of(called, member.owner, member.name)
-        self._doc = inspect.getdoc(called) or ""
+        self._doc = inspect.getdoc(written(called)) or ""
         bound = called.__get__(object(), cls)
         self.is_async: bool = inspect.iscoroutinefunction(bound)
         self.is_async_generator: bool = inspect.isasyncgenfunction(bound)
@@ -67,8 +67,8 @@ class Method:
         # Of an object its class is said too: callers know it as no more than a stub.
         owned = reserved_names(cls) is RESERVED_OF_TARGETS
         label = checking.label(f"{cls.__name__}.{self.name}" if owned else self.name)
-        self.validate: Validate = self._compile(label, checking)
-        returned = self._marked_result()
+        self.validate: Validate = self._compile(label, checking, cls)
+        returned = self._marked_result(cls)
         self.check_result: CheckResult | None = (
             None if self.kind == "fetch" else compile_result(label, returned, checking)
         )
@@ -102,19 +102,19 @@ class Method:
             described |= describe_parameters(self._types, targets)
         return described
 
-    def _compile(self, label: str, checking: Checking) -> Validate:
+    def _compile(self, label: str, checking: Checking, cls: type) -> Validate:
         if self.kind == "fetch":
             return _fetch_arguments(self._signature)
         if self.kind == "property":
             return _no_arguments(self.name)
-        validate, self._types = compile_validation(label, self._signature, strict=checking.strict)
+        validate, self._types = compile_validation(label, self._signature, strict=checking.strict, own=cls)
         return validate
 
-    def _marked_result(self) -> Any:
+    def _marked_result(self, cls: type) -> Any:
         """The annotation of the result, with markers for what travels by reference."""
         returned = self._types.return_annotation
         try:
-            returned = with_markers(returned, "the result")
+            returned = with_markers(returned, "the result", own=cls)
         except Exception:
             # A type that only type checkers understand.
             return Any

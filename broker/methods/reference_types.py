@@ -21,11 +21,11 @@ from collections.abc import (
 )
 from dataclasses import dataclass
 from types import UnionType
-from typing import Annotated, Any, Final, Literal, Protocol, Union, cast
+from typing import Annotated, Any, Final, Literal, Protocol, Self, Union, cast
 
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
-from typing_extensions import TypeAliasType
+from typing_extensions import TypeAliasType, Unpack
 
 REFERENCE: Final = "callyard_reference"
 """The key in the metadata of a core schema under which its marker stands."""
@@ -35,6 +35,7 @@ STREAMS: Final = (AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Itera
 _STEPWISE: Final = (*STREAMS, Iterable)
 _WAITING: Final = (Awaitable, Coroutine)
 _PLAIN: Final = (type(None), bool, int, float, str, bytes, list, dict, tuple, set, frozenset)
+_UNPACKED: Final = (typing.Unpack, Unpack)
 _ALIASES: Final = tuple({TypeAliasType, getattr(typing, "TypeAliasType", TypeAliasType)})
 
 Check = Callable[[Any], Any]
@@ -92,14 +93,10 @@ class FunctionType:
     returns: Any
     takes: tuple[Any, ...] | None
 
-    def __get_pydantic_core_schema__(self, _source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        # Nothing is checked by this schema: it is where the registry learns what the function takes and gives.
-        parts: Any = tuple[(self.returns, *(self.takes or ()))]
-        return core_schema.with_info_wrap_validator_function(
-            self._take, handler.generate_schema(parts), metadata={REFERENCE: self}
-        )
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_plain_validator_function(self._take, metadata={REFERENCE: self})
 
-    def _take(self, value: Any, _check: Check, info: core_schema.ValidationInfo[Handling | None]) -> Any:
+    def _take(self, value: Any, info: core_schema.ValidationInfo[Handling | None]) -> Any:
         if not callable(value):
             raise PydanticCustomError("function", "Input should be callable")
         return value if info.context is None else info.context.take_function(value, self.returns)
@@ -128,13 +125,15 @@ MARKERS: Final = (FunctionType, ObjectType, StreamType)
 """All of them."""
 
 
-def with_markers(annotation: Any, where: str, *, more: Callable[[Any], Any] | None = None) -> Any:
+def with_markers(
+    annotation: Any, where: str, *, own: type | None = None, more: Callable[[Any], Any] | None = None
+) -> Any:
     """*annotation* with a marker in the place of each type whose values travel by reference; itself if there is none.
 
-    *where* is what values of it come as, for error texts. What *more* gives for a part, if it gives anything but the
-    part, goes before all else.
+    *where* is what values of it come as, for error texts; *own* is the class that `Self` means. What *more* gives for a
+    part, if it gives anything but the part, goes before all else.
     """
-    return _Marking(where, more).mark(annotation)
+    return _Marking(where, own, more).mark(annotation)
 
 
 def stream_of(annotation: Any) -> tuple[StreamType | None, Any]:
@@ -165,8 +164,9 @@ def is_referred(cls: Any) -> bool:
 
 
 class _Marking:
-    def __init__(self, where: str, more: Callable[[Any], Any] | None) -> None:
+    def __init__(self, where: str, own: type | None, more: Callable[[Any], Any] | None) -> None:
         self._where = where
+        self._own = own
         self._more = more
         self._open: list[Any] = []
         """Aliases that are being looked into: one may contain itself."""
@@ -174,6 +174,8 @@ class _Marking:
     def mark(self, annotation: Any) -> Any:
         if self._more is not None and (found := self._more(annotation)) is not annotation:
             return found
+        if self._own is not None and annotation is Self:
+            annotation = self._own
         if is_referred(annotation):
             return Annotated[Any, ObjectType(annotation)]
         if isinstance(annotation, _ALIASES):
@@ -211,6 +213,9 @@ class _Marking:
         arguments: tuple[Any, ...] = typing.get_args(annotation)
         if not arguments or origin is Literal:
             return annotation
+        if any(typing.get_origin(each) in _UNPACKED for each in arguments):
+            # pydantic does not know them, and would take each for one item of a tuple.
+            return origin[Any, ...]
         if origin is Annotated:
             arguments = (annotation.__origin__, *annotation.__metadata__)
             changed = (self.mark(arguments[0]), *arguments[1:])

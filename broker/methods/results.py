@@ -10,7 +10,6 @@ from pydantic import TypeAdapter, ValidationError
 
 from broker.methods.checking import Checking
 from broker.methods.mismatch import explain_result
-from broker.methods.reference_types import REFERENCE, FunctionType
 from broker.methods.streamed import CheckedReferences
 from broker.methods.strictness import strict_validator
 
@@ -55,10 +54,7 @@ def compile_result(label: str, returned: Any, checking: Checking) -> CheckResult
 def _mentions(node: Any, kinds: frozenset[str]) -> bool:
     if isinstance(node, dict):
         schema = cast("dict[str, Any]", node)
-        kind, metadata = schema.get("type"), schema.get("metadata")
-        if isinstance(metadata, dict) and isinstance(cast("dict[str, Any]", metadata).get(REFERENCE), FunctionType):
-            # What a function takes and gives is not checked here.
-            return False
+        kind = schema.get("type")
         return (isinstance(kind, str) and kind in kinds) or any(
             _mentions(value, kinds) for key, value in schema.items() if key not in ("metadata", "serialization")
         )

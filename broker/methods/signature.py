@@ -14,9 +14,10 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 from broker.errors import ConfigurationError
+from broker.methods.spelling import spell_type, spell_value
 
 _log: Final = logging.getLogger("callyard.worker")
-_PREFIX: Final = re.compile(r"""('[^']*'|"[^"]*")|(?<![\w.])(?:[A-Za-z_]\w*\.|<locals>\.)+(?=[A-Za-z_])""")
+_PREFIX: Final = re.compile(r"""('[^']*'|"[^"]*")|(?<![\w.])(?:[A-Za-z_]\w*\.)+(?=[A-Za-z_])""")
 """The module before a name; what stands in quotes is left alone."""
 
 
@@ -65,6 +66,13 @@ def spelled(signature: inspect.Signature) -> str:
     )
 
 
+def written(member: Any) -> Any:
+    """The function that somebody wrote for *member*."""
+    while isinstance(member, partialmethod | singledispatchmethod):
+        member = typing.cast("Any", member).func
+    return member
+
+
 class _Spelled:
     """Something that reads as *text*."""
 
@@ -76,19 +84,16 @@ class _Spelled:
 
 
 def _spelled_annotation(annotation: Any) -> Any:
-    if annotation is inspect.Signature.empty:
-        return annotation
-    if isinstance(annotation, type) and not typing.get_args(annotation):
-        return _Spelled("None" if annotation is type(None) else annotation.__name__)
-    return _Spelled(_PREFIX.sub(r"\1", inspect.formatannotation(annotation)).replace("NoneType", "None"))
+    return annotation if annotation is inspect.Signature.empty else _Spelled(spell_type(annotation))
 
 
 def _spelled_default(default: Any) -> Any:
-    if default is inspect.Parameter.empty:
-        return default
     if isinstance(default, Enum):
-        return _Spelled(f"{type(default).__name__}.{default.name}")
-    return _Spelled("...") if repr(default).startswith("<") else default
+        return _Spelled(spell_value(default))
+    if default is inspect.Parameter.empty or isinstance(default, str):
+        return default
+    text = repr(default)
+    return _Spelled("..." if "<" in text else _PREFIX.sub(r"\1", text))
 
 
 def _bound_signature(member: Any, owner: type, name: str) -> inspect.Signature:
@@ -106,9 +111,7 @@ def _bound_signature(member: Any, owner: type, name: str) -> inspect.Signature:
 
 
 def _namespaces(member: Any, owner: type) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    while isinstance(member, partialmethod | singledispatchmethod):
-        member = typing.cast("Any", member).func
-    function: Callable[..., Any] = inspect.unwrap(member)
+    function: Callable[..., Any] = inspect.unwrap(written(member))
     known: dict[str, Any] = getattr(function, "__globals__", None) or vars(sys.modules[owner.__module__])
     # The class itself comes second: a method named `list` must not hide the type from its neighbours.
     return [(known, {}), (known, dict(vars(owner)))]

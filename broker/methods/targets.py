@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 from broker.errors import ConfigurationError
@@ -13,12 +14,17 @@ from broker.methods.visibility import visible_names
 class Targets:
     """Those that one entrypoint hands out or takes, each under a name of its own.
 
-    *checking* is how their methods check what they take and give.
+    *checking* is how their methods check what they take and give; *entrypoints* are classes that have names already.
     """
 
-    def __init__(self, checking: Checking) -> None:
+    def __init__(self, checking: Checking, entrypoints: Mapping[type, str] | None = None) -> None:
         self._checking = checking
+        self._entrypoints = entrypoints or {}
         self._names: dict[type, str] = {}
+
+    def entrypoint(self, cls: type) -> str | None:
+        """What the entrypoint *cls* is called, if it is one of the service."""
+        return self._entrypoints.get(cls)
 
     def name_of(self, cls: type) -> str | None:
         """The name of *cls*, the same every time; None for stubs of which nothing more is known."""

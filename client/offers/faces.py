@@ -14,7 +14,7 @@ from client.offers.face import (
     ParameterKind,
     Type,
 )
-from client.offers.reading import entrypoints_of, is_name, mapping, members_of, sequence, text
+from client.offers.reading import entrypoints_of, functions_in, is_name, mapping, members_of, sequence, text
 from client.offers.schemas import Records, SchemaReader
 from client.offers.spelling import SPELLED
 from client.offers.targets import Names, targets_of
@@ -25,7 +25,7 @@ _ORDER: Final = {kind: at for at, kind in enumerate(get_args(ParameterKind))}
 def face_of(offers: Mapping[str, Any]) -> Face:
     """The face of a service whose workers offer *offers*; what of them makes no sense is left out."""
     entrypoints = dict(entrypoints_of(offers))
-    records = Records([*SPELLED, *entrypoints])
+    records = Records(SPELLED, entrypoints)
     names, targets = targets_of(offers, records.claim)
     # What methods return has the first right to a name, what they take the second.
     classes = [_Class(name, offer, names[name], records) for name, offer in entrypoints.items()]
@@ -47,6 +47,7 @@ class _Class:
         self._members = dict(members_of(offer, target=target))
         self._fetch = not target and offer.get("fetch") is True
         self._results = {name: self._result(name, described) for name, described in self._members.items()}
+        self._read_given()
 
     def face(self) -> EntrypointFace:
         """The whole of it."""
@@ -55,6 +56,13 @@ class _Class:
             for name, described in self._members.items()
         }
         return EntrypointFace(self.name, members, fetch=self._fetch, doc=text(self._offer.get("doc")))
+
+    def _read_given(self) -> None:
+        """What functions of callers are given is complete too, and has the first right likewise."""
+        for name, described in self._members.items():
+            for function in functions_in(described.get("parameters")):
+                for document in map(mapping, sequence(function.get("takes"))):
+                    SchemaReader(self._records, document, f"{name}_given", targets=self._targets).read(document)
 
     def _result(self, name: str, described: Mapping[str, Any]) -> Type:
         returns = mapping(described.get("returns"))

@@ -46,12 +46,14 @@ class _Comparison:
     def all(self) -> Iterator[Broken]:
         for name, recorded in self._recorded.entrypoints.items():
             live = self._live.entrypoints.get(name)
+            if live is None and name in self._recorded.targets:
+                continue
             if live is None:
                 yield Broken(recorded.line, f"{name}: the entrypoint is gone.")
             else:
                 yield from self._class(recorded, live)
         for live_name, name in self._objects:
-            yield from self._class(self._recorded.targets[name], self._live.targets[live_name])
+            yield from self._class(self._recorded.classes[name], self._live.classes[live_name])
 
     def _class(self, recorded: EntrypointFace, live: EntrypointFace) -> Iterator[Broken]:
         if recorded.fetch and not live.fetch:
@@ -129,7 +131,7 @@ class _Comparison:
             wider = sorted(wide.arguments, key=lambda each: each.name != narrow.name)
             return any(self._fits(narrow, each, given=given) for each in wider)
         mine, theirs = (self._recorded, self._live) if given else (self._live, self._recorded)
-        if narrow.name in mine.targets and wide.name in theirs.targets:
+        if narrow.name in mine.classes and wide.name in theirs.classes:
             return self._is_object(narrow.name, wide.name, given=given)
         if narrow.name in mine.records:
             if wide.name in theirs.records:

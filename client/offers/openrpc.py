@@ -113,6 +113,9 @@ class _Shared:
 
     def _pointed(self, value: Any, names: Mapping[str, str]) -> Any:
         if isinstance(value, dict):
+            if "$defs" in value:
+                # A part of a function is a document of its own.
+                return self.schema(cast("object", value))
             found = {key: self._pointed(item, names) for key, item in mapping(cast("object", value)).items()}
             if isinstance(target := found.get("x-target"), str):
                 return {**found, "x-target": self._targets[target]} if target in self._targets else {}

@@ -32,6 +32,21 @@ def sequence(value: object) -> Sequence[Any]:
     return cast("Sequence[Any]", value) if isinstance(value, list | tuple) else ()
 
 
+def functions_in(schema: object) -> Iterator[Mapping[str, Any]]:
+    """The descriptions of functions that stand in *schema*."""
+    waiting = [schema]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, dict):
+            found = mapping(cast("object", each))
+            if found.get("x-python") == "function":
+                yield found
+            else:
+                waiting += found.values()
+        else:
+            waiting += sequence(each)
+
+
 def text(value: object) -> str:
     """*value* if it is text, without anything but what is printed, spaces and line ends."""
     if not isinstance(value, str):

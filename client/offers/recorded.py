@@ -70,11 +70,15 @@ class _Reader:
         entrypoints: dict[str, EntrypointFace] = {}
         targets: dict[str, EntrypointFace] = {}
         for name, node in self._classes.items():
-            if name in spoken_of or any(self._mentions(node.bases, base) for base in _OF_OBJECTS):
+            if name in dicts:
+                continue
+            handle = any(self._mentions(node.bases, base) for base in _OF_OBJECTS)
+            if handle or name in spoken_of:
                 targets[name] = self._class(node, target=True)
-            elif name not in dicts:
+            if not handle:
+                # Of a file that was written by hand only the service can tell which of the two it is.
                 entrypoints[name] = self._class(node)
-        return Face(entrypoints, records, {name: each for name, each in targets.items() if name not in dicts})
+        return Face(entrypoints, records, targets)
 
     def _class_fields(self, node: ast.ClassDef) -> Iterator[tuple[str, Field]]:
         for each in node.body:

@@ -27,8 +27,10 @@ _REFERENCE: Final = "#/$defs/"
 class Records:
     """The records that types speak of, each under a name of its own; equal ones share it."""
 
-    def __init__(self, taken: Iterable[str]) -> None:
-        self._taken: Final = {name.casefold() for name in taken}
+    def __init__(self, taken: Iterable[str], entrypoints: Iterable[str] = ()) -> None:
+        self._taken: Final = {name.casefold() for name in (*taken, *entrypoints)}
+        self.entrypoints: Final = frozenset(entrypoints) - frozenset(taken)
+        """What can be spoken of by its own name."""
         self._numbers: dict[str, int] = {}
         self._found: dict[str, Record] = {}
         self._shapes: dict[object, str] = {}
@@ -89,7 +91,6 @@ class SchemaReader:
         taken: bool = False,
     ) -> None:
         self._records = records
-        self._document = document
         self._targets = targets
         self._taken = taken
         self._definitions = mapping(document.get("$defs"))
@@ -126,6 +127,9 @@ class SchemaReader:
         if isinstance(target, str) and target in self._targets:
             # What callers give is a stub that they got, or an object of their own.
             return union([Type(self._targets[target]), *([Type("RpcTarget")] if self._taken else [])])
+        entrypoint = given.get("x-entrypoint")
+        if isinstance(entrypoint, str) and entrypoint in self._records.entrypoints:
+            return Type(entrypoint)
         if python == "stream":
             items = self.read(given.get("items"), depth + 1)
             return Type("AsyncIterable" if self._taken else "AsyncIterator", (items,))
@@ -134,18 +138,21 @@ class SchemaReader:
         return Type("RpcStub") if python == "RpcStub" and not self._taken else None
 
     def _function(self, given: Mapping[str, Any], depth: int) -> Type:
-        returns = self.read(given.get("returns"), depth + 1)
+        returns = self._part(given.get("returns"), depth, taken=self._taken)
         waiting = Type("Awaitable", (returns,))
         # A function that callers give may be either; one that they get is somewhere else.
         returns = union([returns, waiting]) if self._taken else waiting
         if "takes" not in given:
             return Type("Callable", (returns, Type("...")))
         # What one side gives the other takes.
-        other = SchemaReader(
-            self._records, self._document, self._fallback, targets=self._targets, taken=not self._taken
-        )  # fmt: skip
-        takes = tuple(other.read(each, depth + 1) for each in sequence(given["takes"]))
+        takes = tuple(self._part(each, depth, taken=not self._taken) for each in sequence(given["takes"]))
         return Type("Callable", (returns, *takes))
+
+    def _part(self, document: object, depth: int, *, taken: bool) -> Type:
+        """What a function takes or gives: a document of its own."""
+        given = mapping(document)
+        reader = SchemaReader(self._records, given, self._fallback, targets=self._targets, taken=taken)
+        return reader.read(given, depth + 1)
 
     def _by_type(self, given: Mapping[str, Any], depth: int) -> Type:
         kind = given.get("type")

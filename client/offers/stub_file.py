@@ -14,7 +14,7 @@ from typing import Final
 
 from client.offers.face import EntrypointFace, Face, Field, Member, Parameter, Record, Type
 from client.offers.reading import is_name
-from client.offers.spelling import WIDTH, import_lines, quoted, spell, spell_within
+from client.offers.spelling import SPELLED, WIDTH, import_lines, quoted, spell, spell_within
 from client.offers.without_await import without_await
 
 _INDENT: Final = " " * 4
@@ -59,11 +59,12 @@ class _Writer:
         self._face = face = _with_readable_twins(without_await(face) if blocking else face)
         self._blocking = blocking
         self._module = module
+        self._own = {*face.records, *face.classes}
         self._used = set(_used_names(face, blocking=blocking))
         named = {key for record in face.records.values() for key in record.fields}
         members = {name for each in face.classes.values() for name in each.members}
         # A member called `list` hides the type from its neighbours, an entrypoint called `date` from all.
-        self._aliases = sorted(self._used & (named | members | face.entrypoints.keys()))
+        self._aliases = sorted(self._used & (named | members | (face.entrypoints.keys() & SPELLED)))
 
     def write(self, service: str) -> str:
         """The whole file."""
@@ -85,19 +86,13 @@ class _Writer:
 
     def _body(self) -> str:
         """The classes, each with the empty lines before it."""
-        own = (*self._face.records, *self._face.targets)
-        late = [f"_{name} = {name}" for name in self._aliases if name in own]
+        late = [f"_{name} = {name}" for name in self._aliases if name in self._own - SPELLED]
         records = [self._record(record) for record in self._face.records.values()]
-        targets = [
-            self._class(each, "BlockingHandle" if self._blocking else "Handle") for each in self._face.targets.values()
-        ]
-        entrypoints = [self._class(entrypoint) for entrypoint in self._face.entrypoints.values()]
-        blocks = [*((each, True) for each in records + targets), (late, False), *((each, True) for each in entrypoints)]
-        return "".join(
-            ("\n\n\n" if self._module and is_class else "\n\n") + "\n".join(block)
-            for block, is_class in blocks
-            if block
-        )
+        base = "BlockingHandle" if self._blocking else "Handle"
+        targets = [self._class(each, base) for each in self._face.targets.values()]
+        entrypoints = [self._class(each) for each in self._face.entrypoints.values()]
+        apart = "\n\n\n" if self._module else "\n\n"
+        return "".join(apart + "\n".join(block) for block in (*records, *targets, *entrypoints, late) if block)
 
     def _record(self, record: Record) -> list[str]:
         if not all(is_name(key) and not key.startswith("__") for key in record.fields):
@@ -113,7 +108,7 @@ class _Writer:
     def _functional_record(self, record: Record) -> list[str]:
         # A class could not have such keys.
         fields = [
-            f"{_INDENT * 2}{quoted(key)}: {self._field(record, field, 8, len(quoted(key)) + 3)},"
+            f"{_INDENT * 2}{quoted(key)}: {self._value(record, field, len(quoted(key)) + 3)},"
             for key, field in record.fields.items()
         ]
         name = quoted(record.name)
@@ -125,6 +120,11 @@ class _Writer:
             f"{_INDENT}}},",
             ")",
         ]
+
+    def _value(self, record: Record, field: Field, around: int) -> str:
+        # This is code, and runs before the classes that stand below.
+        late = self._module and not self._own.isdisjoint(field.type.names())
+        return quoted(self._field(record, field, -10_000, 0)) if late else self._field(record, field, 8, around)
 
     def _field(self, record: Record, field: Field, indent: int, around: int) -> str:
         given = field.type if field.required else Type("NotRequired", (field.type,))
