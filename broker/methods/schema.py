@@ -126,13 +126,14 @@ def _part(annotation: Any, generator: type[LenientSchema], targets: Targets) -> 
 def _with_functions(value: Any, functions: list[dict[str, Any]]) -> Any:
     if isinstance(value, dict):
         schema = cast("dict[str, Any]", value)
-        if FUNCTION in schema:
-            others = {key: item for key, item in schema.items() if key != FUNCTION}
-            return others | functions[schema[FUNCTION]]
-        return {key: _with_functions(item, functions) for key, item in schema.items()}
+        filled: dict[str, Any] = {key: _with_functions(item, functions) for key, item in schema.items()}
+        if FUNCTION in filled:
+            number: int = filled.pop(FUNCTION)
+            filled |= functions[number]
+        return filled
     if isinstance(value, list):
         return [_with_functions(item, functions) for item in cast("list[Any]", value)]
-    return cast("Any", value)
+    return value
 
 
 def adapter_for(annotation: Any) -> TypeAdapter[Any]:

@@ -76,7 +76,8 @@ class _Comparison:
         yield from self._parameters(recorded.parameters, live.parameters)
         if not self._fits(live.result, recorded.result, given=False):
             what = {"method": "it returns", "property": "it is", "stream": "its items are"}[recorded.kind]
-            yield f"{what} {self._told(live.result, self._live)} where callers rely on {spell(recorded.result)}."
+            wanted = self._relied_on(recorded.result, live.result)
+            yield f"{what} {self._told(live.result, self._live)} where callers rely on {wanted}."
 
     def _parameters(self, recorded: Sequence[Parameter], live: Sequence[Parameter]) -> Iterator[str]:
         taken = _Taken(live)
@@ -107,6 +108,12 @@ class _Comparison:
         if not self._fits(recorded.type, live.type, given=True):
             wanted = self._told(live.type, self._live)
             yield f"parameter '{recorded.name}' takes {wanted} where callers give {spell(recorded.type)}."
+
+    def _relied_on(self, recorded: Type, live: Type) -> str:
+        """*recorded*, with a word on what live types of the same name no longer are."""
+        shown = spell(recorded)
+        gone = {*recorded.names()} & self._recorded.targets.keys() & self._live.records.keys() & {*live.names()}
+        return f"{shown} (objects, by reference)" if gone else shown
 
     def _told(self, given: Type, face: Face) -> str:
         """*given*, with the keys of those of its records that the other side has too but otherwise."""
