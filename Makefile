@@ -17,8 +17,7 @@ demo-reference: $(VENV)/.core  ## Run a chat: callbacks, a returned object, a st
 	@$(BIN)/python examples/chat/demo.py
 
 test: $(VENV)/.dev  ## Run all tests, on fakeredis and on a real redis-server
-	@.ci/obtain-redis
-	@.ci/obtain-curl
+	@.ci/obtain redis-server curl zsh openssl
 	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 check: $(VENV)/.dev  ## Lint, check the format, the types and the direction of imports
@@ -32,19 +31,18 @@ fmt: $(VENV)/.dev  ## Format, and mend what can be mended
 	$(BIN)/ruff format
 
 cov: $(VENV)/.dev  ## Run all tests and say which branches they miss
-	@.ci/obtain-redis
-	@.ci/obtain-curl
+	@.ci/obtain redis-server curl zsh openssl
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
 chaos: $(VENV)/.dev  ## Break things five hundred times while calls go on (minutes); writes docs/reliability.md
-	@.ci/obtain-redis
+	@.ci/obtain redis-server
 	$(BIN)/python -m tests.chaos --write docs/reliability.md
 
 bench-setup: $(BIN)/python  ## Make an environment under .bench for each system that is measured (minutes)
-	@.ci/obtain-redis
+	@.ci/obtain redis-server
 	$(BIN)/python -m bench.environments
 
 bench: bench-setup  ## Measure Callyard, its floor and its peers (half an hour); ARGS="--quick" is a short look
@@ -54,7 +52,7 @@ bench-report: bench-setup  ## Write docs/benchmarks.md and its plots from what `
 	.bench/harness/bin/python -m bench.report $(ARGS)
 
 profile: $(VENV)/.dev  ## Show where the microseconds of a call go, by stage
-	@.ci/obtain-redis
+	@.ci/obtain redis-server
 	$(BIN)/python -m bench.profile $(ARGS)
 
 docs: $(VENV)/.dev  ## Build the documentation into site/; every warning is an error
@@ -67,7 +65,7 @@ docs-serve: $(VENV)/.dev  ## Show the documentation at http://127.0.0.1:8000 whi
 	$(BIN)/zensical serve --dev-addr 127.0.0.1:8000
 
 docs-screens: $(VENV)/.dev  ## Take the pictures of terminals anew, from what the commands print
-	@.ci/obtain-redis
+	@.ci/obtain redis-server
 	$(BIN)/python -m website.screens
 
 clean:  ## Remove the environment and everything generated

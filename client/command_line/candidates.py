@@ -17,7 +17,7 @@ _OPTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "describe": (*_CONNECTION, "--openrpc"),
     "types": (*_CONNECTION, "--blocking", "--check", "--module"),
     "gateway": (*_CONNECTION, *_GATEWAY, "--verbose"),
-    "completion": (),
+    "completion": ("--json",),
 }
 _WITH_VALUE: Final = ("--broker", "--prefix", "--timeout", "--check", *_GATEWAY)
 
@@ -88,7 +88,7 @@ def _all(asked: Asked, services: Sequence[str], offers: Mapping[str, Any]) -> It
     elif asked.current.startswith("-"):
         yield from _OPTIONS.get(asked.command, ())
     elif asked.command == "completion" and not asked.words:
-        yield from ("bash", "zsh")
+        yield from ("bash", "fish", "zsh")
     elif asked.wants_services:
         yield from (f"{name}." if asked.command == "call" else name for name in services)
     elif asked.service is not None:

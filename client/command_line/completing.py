@@ -15,6 +15,7 @@ from broker.registry import list_services, read_offers
 from client.command_line.candidates import Asked, candidates, read_line
 from client.command_line.outcome import EXIT_CODES
 from client.command_line.output import say
+from client.command_line.shown import as_json
 from client.command_line.typed import Parser, UsageError
 from client.services import DEFAULT_URL
 
@@ -22,9 +23,10 @@ _PATIENCE: Final = 1.0
 """Seconds; whoever pressed the key waits, and can type the rest."""
 
 _COMPLETION: Final = """\
-Print a script that makes bash or zsh complete these commands, with the names that live workers offer:
+Print a script that makes bash, zsh or fish complete these commands, with the names that live workers offer:
 
     source <(python -m client completion bash)
+    python -m client completion fish | source
 """
 
 _BASH: Final = r"""
@@ -70,7 +72,22 @@ _callyard() {
 compdef _callyard python python3
 """
 
-_SCRIPTS: Final = {"bash": _BASH, "zsh": _ZSH}
+_FISH: Final = r"""
+function __callyard_applies
+    set -l words (commandline -opc)
+    test (count $words) -ge 3; and test "$words[2] $words[3]" = '-m client'
+end
+
+function __callyard_complete
+    set -l words (commandline -opc) (commandline -ct)
+    $words[1] -m client complete -- $words[4..-1] 2>/dev/null
+end
+
+complete --command python --command python3 --no-files --keep-order \
+    --condition __callyard_applies --arguments '(__callyard_complete)'
+"""
+
+_SCRIPTS: Final = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
 
 
 def run_completion(arguments: Sequence[str]) -> None:
@@ -79,10 +96,11 @@ def run_completion(arguments: Sequence[str]) -> None:
     Raises:
         UsageError: it is none that there is a script for.
     """
-    _, words = _parser().read(arguments)
+    given, words = _parser().read(arguments)
     if len(words) != 1 or words[0] not in _SCRIPTS:
-        raise UsageError(f"Name a shell: {' or '.join(_SCRIPTS)}.")
-    say(_SCRIPTS[words[0]].strip())
+        raise UsageError(f"Name a shell: {', '.join(_SCRIPTS)}.")
+    script = _SCRIPTS[words[0]].strip()
+    say(as_json({"shell": words[0], "script": script}) if given.json else script)
 
 
 def run_complete(arguments: Sequence[str]) -> None:
@@ -115,4 +133,6 @@ async def _ask(asked: Asked) -> tuple[list[str], dict[str, Any]]:
 
 
 def _parser() -> Parser:
-    return Parser("completion", "SHELL", description=_COMPLETION, epilog=EXIT_CODES)
+    parser = Parser("completion", "SHELL", description=_COMPLETION, epilog=EXIT_CODES)
+    parser.add_json_option()
+    return parser

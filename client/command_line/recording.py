@@ -9,6 +9,7 @@ from typing import Any, Final
 from client.command_line.connected import fetch_offers
 from client.command_line.outcome import EXIT_CODES, Misfit
 from client.command_line.output import say
+from client.command_line.shown import as_json
 from client.command_line.typed import Parser, UsageError
 from client.offers.face import Face
 from client.offers.faces import face_of
@@ -37,7 +38,8 @@ def run_types(arguments: Sequence[str]) -> None:
         raise UsageError("Name one service: python -m client types SERVICE.")
     if given.check is None:
         offers = fetch_offers(given, words[0])
-        say(stub_file(words[0], face_of(offers), blocking=given.blocking, module=given.module).rstrip("\n"))
+        written = stub_file(words[0], face_of(offers), blocking=given.blocking, module=given.module)
+        say(as_json({"service": words[0], "types": written}) if given.json else written.rstrip("\n"))
         return
     recorded = read_recorded(_read(given.check), str(given.check))
     _check(words[0], given.check, recorded, fetch_offers(given, words[0]), quiet=given.json)

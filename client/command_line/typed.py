@@ -48,6 +48,10 @@ class Parser(argparse.ArgumentParser):
         """Add the options that all commands have."""
         self.add_argument("--broker", metavar="URL", help=f"where Redis is (default: $BROKER_URL, then {DEFAULT_URL})")
         self.add_argument("--prefix", help="what all keys begin with (default: $CALLYARD_PREFIX, then callyard)")
+        self.add_json_option()
+
+    def add_json_option(self) -> None:
+        """Add what even those commands have that ask nobody."""
         self.add_argument("--json", action="store_true", help="print JSON on one line, failures too")
 
     def read(self, arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:

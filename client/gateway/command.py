@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import json
 import logging
 import signal
 import sys
@@ -57,7 +58,7 @@ def run_gateway(arguments: Sequence[str]) -> None:
 
         run = uvloop.run
     run(_serve(given))
-    _say("stopped")
+    _say(given, "stopped")
 
 
 async def _serve(given: argparse.Namespace) -> None:
@@ -69,9 +70,11 @@ async def _serve(given: argparse.Namespace) -> None:
     signals = _signals()
     async with services:
         where = await server.start()
-        _say(f"ready {where.url} {' '.join(map(str, gateway.routes))} broker={broker_of(services)}")
+        routes, broker = list(map(str, gateway.routes)), broker_of(services)
+        text = f"ready {where.url} {' '.join(routes)} broker={broker}"
+        _say(given, "ready", text, url=where.url, routes=routes, broker=broker)
         await _first(signals.get(), server.stopped())
-        _say("stopping: no more requests are taken")
+        _say(given, "stopping", "stopping: no more requests are taken")
         await _first(server.stop(given.grace), signals.get())
 
 
@@ -93,8 +96,9 @@ async def _first(*waits: Coroutine[Any, Any, Any]) -> None:
         task.result()
 
 
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
+def _say(given: argparse.Namespace, state: str, line: str = "", **facts: Any) -> None:
+    """Say how far it is: as *line*, or with --json as an object with *facts*."""
+    sys.stdout.write(f"{json.dumps({'state': state, **facts}) if given.json else line or state}\n")
     sys.stdout.flush()
 
 

@@ -130,6 +130,51 @@ def test_the_caller_of_the_example_gets_what_its_types_say(shell):
     assert ended == (0, "cup small 4.50\nTea and more: 2 articles for 25.00\n", "")
 
 
+# JSON
+
+
+@pytest.mark.parametrize(
+    ("words", "keys"),
+    [
+        (["types", "shop"], {"service", "types"}),
+        (["types", "shop", "--module", "--blocking"], {"service", "types"}),
+        (["types", "shop", "--check", str(RECORDED)], {"fits"}),
+        (["types", "shop", "--check", "nowhere.pyi"], {"error"}),
+        (["types"], {"error"}),
+        (["describe", "shop"], {"service", "entrypoints"}),
+        (["describe", "shop", "--openrpc"], {"openrpc", "info", "methods", "components"}),
+        (["describe", "nobody"], {"error"}),
+        (["completion", "zsh"], {"shell", "script"}),
+        (["completion"], {"error"}),
+        (["call", "shop.buy", "[]"], {"number", "articles", "ordered", "note"}),
+        (["call", "shop.buy"], {"error"}),
+        (["call", "shop.fetch", "/"], {"status", "status_text", "headers", "body"}),
+        (["gateway", "--listen", "nowhere"], {"error"}),
+        (["nonsense"], {"error"}),
+    ],
+)  # fmt: skip
+def test_every_command_gives_json_on_one_line_failures_too(shell, words, keys):
+    ended = shell.run(*words, "--json")
+
+    assert ended.out.count("\n") == 1
+    assert json.loads(ended.out).keys() == keys
+
+
+def test_a_gateway_says_in_json_where_it_listens(shell):
+    command = ["gateway", "--listen", "127.0.0.1:0", "--route", "/=shop", "--json"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "client", *command], cwd=ROOT, env=shell.environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        ready = json.loads(process.stdout.readline())
+        process.terminate()
+        rest = [json.loads(line) for line in process.stdout]
+
+    assert (ready["state"], ready["routes"]) == ("ready", ["/=shop"])
+    assert ready["url"].startswith("http://127.0.0.1:")
+    assert rest == [{"state": "stopping"}, {"state": "stopped"}]
+
+
 # Descriptions
 
 
@@ -361,5 +406,6 @@ def test_completion_is_silent_where_there_is_no_redis(shell):
 
 
 def test_a_shell_that_nobody_knows_is_wrong_use(shell):
-    assert shell.run("completion", "fish").code == 2
-    assert "compdef" in shell.run("completion", "zsh").out
+    ended = shell.run("completion", "tcsh")
+
+    assert (ended.code, ended.err) == (2, "error: UsageError: Name a shell: bash, zsh, fish.\n")

@@ -32,7 +32,7 @@ def completed(*words: str) -> list[str]:
         (["call", "--timeout", "5", "sh"], ["shop."]),
         (["call", "--broker=redis://x", "shop.ad"], ["shop.add"]),
         (["types", "--c"], ["--check"]),
-        (["completion", ""], ["bash", "zsh"]),
+        (["completion", ""], ["bash", "fish", "zsh"]),
         (["nonsense", ""], []),
     ],
 )
