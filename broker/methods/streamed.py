@@ -7,6 +7,7 @@ from typing import Any, Self, cast
 
 from pydantic import ValidationError
 
+from broker.http import BodyStream
 from broker.methods.mismatch import explain_result
 
 Check = Callable[[Any], Any]
@@ -45,6 +46,9 @@ def each(stream: Any, convert: Callable[[int, Any], Any]) -> Any:
 
     A stream of another process stays the object that it is.
     """
+    if isinstance(stream, BodyStream):
+        # Bytes in any case, and read in its own way when it leaves.
+        return stream
     convert_items = getattr(stream, "__callyard_each__", None)
     if convert_items is not None:
         convert_items(convert)

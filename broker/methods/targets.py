@@ -8,7 +8,7 @@ from typing import Any
 
 from broker.errors import ConfigurationError
 from broker.methods.checking import Checking
-from broker.methods.visibility import visible_names
+from broker.methods.visibility import BASE, visible_names
 
 
 class Targets:
@@ -28,7 +28,7 @@ class Targets:
 
     def name_of(self, cls: type) -> str | None:
         """The name of *cls*, the same every time; None for stubs of which nothing more is known."""
-        if hasattr(cls, "__callyard_start__"):
+        if hasattr(cls, "__callyard_start__") or BASE in vars(cls):
             return None
         if cls not in self._names:
             taken, number, name = set(self._names.values()), 1, cls.__name__
