@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property, partialmethod, singledispatchmethod
+from functools import cached_property, partial, partialmethod, singledispatchmethod
 from types import BuiltinFunctionType, ClassMethodDescriptorType, MethodDescriptorType, WrapperDescriptorType
 from typing import Any, Final, Literal
 
@@ -29,13 +29,15 @@ BASE: Final = "__callyard_reserved__"
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")
 _OWN: Final = frozenset({"ctx", "env"})
 
-# Methods written in C belong to built-in bases (`dict.pop`), which no author meant to offer.
+# Methods written in C belong to built-in bases (`dict.pop`), which no author meant to offer. A `partial` is data
+# of the class, although it can be bound from Python 3.13 on: who means a method writes `partialmethod`.
 _BUILT_IN: Final = (
     BuiltinFunctionType,
     ClassMethodDescriptorType,
     MethodDescriptorType,
     WrapperDescriptorType,
     classmethod,
+    partial,
     staticmethod,
     type,
 )
