@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final, NotRequired, Self
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
-from typing_extensions import TypedDict, is_typeddict
+from typing_extensions import TypedDict, get_type_hints, is_typeddict
 
 from broker.errors import InvalidResult
 from broker.methods.reference_types import MARKERS, is_referred, with_markers
@@ -101,7 +101,7 @@ class _Dicts:
             return Any
         self._open.append(part)
         try:
-            hints = typing.get_type_hints(part)
+            hints = get_type_hints(part)
             fields = {key: with_markers(hint, "the result", more=self.replaced) for key, hint in hints.items()}
         finally:
             self._open.pop()

@@ -11,7 +11,7 @@ import logging
 import typing
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partialmethod, singledispatchmethod
 from typing import Any, Final, cast
 
 from broker.names import DEFAULT_ENTRYPOINT
@@ -103,6 +103,8 @@ def converter(service: str, label: str, wanted: Callable[[], Any], own: type | N
 def _given_by(like: type, name: str) -> Any:
     """The type that awaiting the member gives; `Any` where nothing is said of it."""
     member = inspect.getattr_static(like, name, None)
+    while isinstance(member, partialmethod | singledispatchmethod):
+        member = cast("Any", member).func
     if isinstance(member, property):
         member = member.fget
     elif isinstance(member, cached_property):

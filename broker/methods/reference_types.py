@@ -80,10 +80,8 @@ class ObjectType:
     def _fits(self, value: Any) -> bool:
         if is_stub(value):
             return True
-        if not _is_protocol(self.cls):
-            return isinstance(value, self.cls)
-        # What a protocol asks for besides Python's own methods no plain value has.
-        return type(value) not in _PLAIN or not _declared(self.cls)
+        # What a protocol asks for no plain value has.
+        return type(value) not in _PLAIN if _is_protocol(self.cls) else isinstance(value, self.cls)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,7 +158,8 @@ def is_referred(cls: Any) -> bool:
         return False
     if any("__callyard_reserved__" in vars(base) for base in cls.__mro__):
         return True
-    return hasattr(cls, "__callyard_start__") or (_is_protocol(cls) and cls.__module__ != "typing")
+    # A protocol of nothing but Python's own methods, such as `__len__`, is one of plain values.
+    return hasattr(cls, "__callyard_start__") or (_is_protocol(cls) and bool(_declared(cls)))
 
 
 class _Marking:

@@ -6,14 +6,17 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Coroutine
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, Protocol, Self, TypedDict
 
 import pytest
 from pydantic import BaseModel
+from typing_extensions import TypedDict as ExtendedTypedDict
 
-from client import InvalidResult
-from client.typed import Rebuilder
+from client import InvalidResult, RpcStub, RpcTarget, options
+from client.typed import Rebuilder, rebuilder_of, typed
+from tests.unit.offers import everything
 from workers import WorkerEntrypoint
 
 if TYPE_CHECKING:
@@ -43,6 +46,12 @@ class Counter(Protocol):
     async def more(self) -> int: ...
 
 
+class Node(ExtendedTypedDict):
+    counter: Counter
+    rows: NotRequired[list[Row]]
+    inner: NotRequired["Node | None"]
+
+
 class Face(Protocol):
     size: Awaitable[Point]
 
@@ -56,6 +65,8 @@ class Face(Protocol):
     async def nothing(self) -> None: ...
     async def unknown(self) -> "Unknown": ...
     async def counter(self) -> Counter: ...
+    async def node(self) -> Node: ...
+    async def same(self) -> "Self": ...
     def steps(self) -> AsyncIterator[Point]: ...
     @property
     def corner(self) -> Awaitable[Point]: ...
@@ -101,6 +112,28 @@ def test_dicts_with_known_keys_are_what_travelled(caplog):
     assert caplog.records == []
 
 
+async def test_stubs_in_dicts_with_known_keys_get_their_types_and_all_else_stays():
+    own = Rebuilder(Face)
+    outer, inner = RpcStub(RpcTarget()), RpcStub(RpcTarget())
+    came = {"counter": outer, "rows": [{"number": 1}], "inner": {"counter": inner}, "unknown": 1}
+
+    node = own.rebuild(("node",), came)
+
+    assert node == came
+    assert rebuilder_of(node["counter"]).like is Counter
+    # Of one that contains itself the inner ones stay as they come.
+    assert rebuilder_of(node["inner"]["counter"]) is None
+    assert rebuilder_of(own.rebuild(("same",), inner)).like is Face
+    with pytest.raises(InvalidResult, match=r"Face\.node: .* should be a Counter or a stub of one at \['counter'\]"):
+        own.rebuild(("node",), {"counter": 1})
+
+
+async def test_further_handles_of_a_typed_stub_are_typed_too():
+    stub = typed(RpcStub(RpcTarget()), Counter)
+
+    assert rebuilder_of(stub.dup()).like is rebuilder_of(options(stub, timeout=1)).like is Counter
+
+
 def test_a_path_into_a_property_stays_as_it_came():
     assert Rebuilder(Face).rebuild(("corner", "x"), "1") == "1"
 
@@ -121,6 +154,35 @@ def test_a_result_that_is_not_what_the_caller_was_told_says_what_was_expected_an
         "Face.users: the result is not what the caller's types say: Field required at [1]['name']."
     )
     assert raised.value.executed == "yes"
+
+
+EVERYTHING = {
+    "user": ({"id": 1, "name": "a"}, everything.User(id=everything.UserId(1), name="a")),
+    "pages": ({"items": [{"items": [1]}]}, everything.Page(items=[everything.Page[int](items=[1])])),
+    "json": ({"a": [1]}, {"a": [1]}),
+    "mixed": (1, everything.Mixed.ONE),
+    "pair": ((1, "a"), everything.Pair(1, "a")),
+    "opts": ({"level": 1}, {"level": 1}),
+    "names": (["a"], everything.Names(["a"])),
+    "pet": ({"type": "cat"}, everything.Cat(type="cat")),
+    "pets": ([{"type": "dog"}], [everything.Dog(type="dog")]),
+    "pay": ({"amount": Decimal(1)}, everything.Money(amount=Decimal(1))),
+    "maybe": ({"amount": Decimal(1)}, everything.Money(amount=Decimal(1))),
+    "mapping": ({"a": {"amount": Decimal(2)}}, {everything.Kind.A: everything.Money(amount=Decimal(2))}),
+    "lit": ("a", everything.Kind.A),
+    "tup": ((1, "a", "b"), (1, "a", "b")),
+    "part": ("x", "x"),
+    "over": (1, 1),
+    "unknown": (object, object),
+}
+
+
+@pytest.mark.parametrize(("name", "travelled", "meant"), [(n, *pair) for n, pair in EVERYTHING.items()], ids=EVERYTHING)
+def test_results_of_all_kinds_of_types_are_rebuilt(name, travelled, meant):
+    found = rebuilt(name, travelled, everything.Default)
+
+    assert found == meant
+    assert type(found) is type(meant) or name == "pages"
 
 
 def test_only_a_class_can_say_types():

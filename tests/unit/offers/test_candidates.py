@@ -4,7 +4,23 @@ import pytest
 
 from client.command_line.candidates import COMMANDS, candidates, read_line
 from client.command_line.commands import COMMANDS as ALL
+from tests.unit.offers.everything import EVERYTHING
 from tests.unit.offers.test_stub_file import OFFERS
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["users", "level="], ["level=1", "level=2"]),
+        (["lit", "x="], ["x=1", "x=a", "x=true", "x=b"]),
+        (["args", ""], ["b=", "c=", "d="]),
+        (["pay", "m"], ["m="]),
+    ],
+)
+def test_types_of_all_kinds_are_completed(words, found):
+    line = ["call", f"everything.{words[0]}", *words[1:]]
+
+    assert candidates(read_line(line), ["everything"], EVERYTHING) == found
 
 
 def completed(*words: str) -> list[str]:
