@@ -287,7 +287,8 @@ schemas = st.recursive(
             "type": st.one_of(st.sampled_from(["string", "integer", "array", "object", "null", "number"]), scalars),
             "format": st.one_of(st.sampled_from(["date", "uuid", "binary"]), scalars),
             "title": texts, "description": texts, "const": scalars, "enum": st.lists(scalars, max_size=3),
-            "x-python": st.one_of(st.sampled_from(["tuple", "Response", "Decimal"]), scalars),
+            "x-python": st.one_of(st.sampled_from(["tuple", "Response", "Decimal", "RpcStub", "stream"]), scalars),
+            "x-target": st.one_of(st.sampled_from(["Seat", "Default", "int"]), texts), "x-entrypoint": texts,
             "$ref": st.one_of(st.sampled_from(["#/$defs/a", "#/$defs/b"]), texts),
             "required": st.lists(texts, max_size=2),
         },
@@ -296,6 +297,7 @@ schemas = st.recursive(
         {},
         optional={
             "type": st.sampled_from(["array", "object"]), "title": texts, "items": inner,
+            "x-python": st.sampled_from(["function", "stream"]), "returns": inner, "takes": st.lists(inner, max_size=2),
             "anyOf": st.lists(inner, max_size=2), "prefixItems": st.lists(inner, max_size=2),
             "properties": st.dictionaries(texts, inner, max_size=3), "additionalProperties": inner,
             "$defs": st.dictionaries(st.sampled_from(["a", "b"]), inner, max_size=2), "x-python-keys": inner,
@@ -318,11 +320,23 @@ members = st.fixed_dictionaries(
         ),
     },
 )  # fmt: skip
+targets = st.one_of(
+    scalars,
+    st.dictionaries(
+        st.one_of(st.sampled_from(["Seat", "Default", "int", "Handle"]), texts),
+        st.one_of(
+            scalars,
+            st.fixed_dictionaries({"members": st.dictionaries(texts, members, max_size=2)}, optional={"doc": texts}),
+        ),
+        max_size=2,
+    ),
+)
 offers = st.dictionaries(
     texts,
     st.one_of(
         st.fixed_dictionaries(
-            {"members": st.dictionaries(texts, members, max_size=3)}, optional={"doc": texts, "fetch": scalars}
+            {"members": st.dictionaries(texts, members, max_size=3)},
+            optional={"doc": texts, "fetch": scalars, "targets": targets},
         ),
         scalars,
     ),
@@ -340,7 +354,8 @@ def test_whatever_the_registry_says_the_file_only_declares(offered, blocking, mo
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert called <= {"TypedDict", "_TypedDict"}
     assert imported <= {
-        "__future__", "builtins", "collections.abc", "datetime", "decimal", "typing", "typing_extensions", "uuid",
+        "__future__", "builtins", "client", "collections.abc", "datetime", "decimal", "typing", "typing_extensions",
+        "uuid",
         "workers",
     }  # fmt: skip
     assert not any(isinstance(node, ast.Import | ast.Lambda | ast.Attribute) for node in ast.walk(tree))
