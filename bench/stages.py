@@ -34,17 +34,17 @@ STAGES: Final[Mapping[str, Mapping[str, str]]] = {
 }
 """The stages at each end in the order that a call goes through them."""
 
-_DECODING: Final = r"decode|unpack|_not_plain|_read|revive|from_wire"
+_DECODING: Final = r"decode|unpack|_not_plain|read_|revive|from_wire"
 _LINK: Final = ((r"broker/link/wire\.py:.*(data_received|resolve|refuse|_is_push)", "read"), (r"broker/link/", "write"))
 _PATTERNS: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
     "client": (
         (r"bench/", GENERATOR),
         (r"broker/link/script\.py:", "queue"),
         *_LINK,
-        (rf"broker/(codec|envelope|values|failures).*:.*({_DECODING})", "reply"),
-        (r"broker/(codec|envelope|values|failures)", "encode"),
+        (rf"broker/(codec|envelope|values|failures|outcomes).*:.*({_DECODING})|client/program\.py:settle", "reply"),
+        (r"broker/(codec|envelope|values|failures|outcomes)", "encode"),
         (r"client/caller\.py:.*encode", "encode"),
-        (r"client/caller\.py:.*(deliver|outcome|forget|fail|Returned|Raised)", "reply"),
+        (r"client/caller\.py:.*(deliver|forget|fail)", "reply"),
         (r"client/expiry\.py:.*remove", "reply"),
         (r"client/producer\.py:.*forget", "reply"),
         (r"client/producer\.py:", "queue"),
@@ -59,12 +59,12 @@ _PATTERNS: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
         (r"broker/envelope.*:.*pack_reply", "reply"),
         (r"broker/envelope", "dispatch"),
         (rf"broker/(codec|values|failures).*:.*({_DECODING})", "validate"),
-        (r"broker/(codec|values|failures)", "reply"),
+        (r"broker/(codec|values|failures|outcomes)", "reply"),
         (r"broker/methods/(arguments|mismatch|signature)\.py:", "validate"),
-        (r"worker_runtime/invocation\.py:.*(read_arguments|checked)", "validate"),
-        (r"worker_runtime/invocation\.py:.*(described|returned|raised|refused)", "reply"),
+        (r"worker_runtime/steps\.py:.*(read_arguments|checked)", "validate"),
+        (r"worker_runtime/(running|live)\.py:.*returned", "reply"),
         (
-            r"worker_runtime/(invocation|execution|context|entrypoint|method|bindings|endings|service|live|threads)",
+            r"worker_runtime/(bindings|context|endings|entrypoint|execution|invocation|live|plain|running|service|steps)",
             "run",
         ),
         (r"worker_runtime/(leases|watchdog|sweeper|worker)\.py:", "upkeep"),

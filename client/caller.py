@@ -9,20 +9,20 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
-from broker import failures
-from broker.codec import DEFAULT_LIMIT, HARD_LIMIT, decode, encode, encode_plain, pack
-from broker.envelope import RAISED, RETURNED, SESSION, Reply, Step, pack_call, unpack_call, unpack_reply
+from broker.codec import DEFAULT_LIMIT, HARD_LIMIT, encode, encode_plain, pack
+from broker.envelope import SESSION, Reply, Step, pack_call, unpack_call, unpack_reply
 from broker.envelope import Call as WireCall
 from broker.errors import BrokerUnavailable, CallCancelled, CallTimeout, PayloadTooLarge, ProtocolError, RpcError
 from broker.keys import ServiceKeys
 from broker.link import Address, Link, unheard
 from broker.names import call_id
+from broker.outcomes import read_outcome
 from broker.references import Dumping, References
 from client.deadline import RedisClock
 from client.expiry import Expiry
 from client.open_call import OpenCall
 from client.producer import Producer
-from client.program import Program
+from client.program import Program, settle
 from client.replies import BLOCK_MS, ReplyReader
 
 if TYPE_CHECKING:
@@ -294,13 +294,8 @@ class Caller:
         if reply.kind > SESSION or call.program is not None or call.session is not None:
             self.sessions.answered(call, reply)
             return
-        outcome = read_outcome(reply, self.limit, self.bindings)
-        if call.future.done():
-            return
-        if isinstance(outcome, Returned):
-            call.future.set_result(outcome.value)
-        else:
-            call.future.set_exception(outcome.error)
+        value, error = read_outcome(reply.kind, reply.body, self.limit, self.bindings)
+        settle(call.future, value, error)
 
     def _decline(self, channel: str, reply: Reply) -> None:
         """Let go what a reply refers to that nobody waits for."""
@@ -378,38 +373,6 @@ class Caller:
         sent = loop.time()
         seconds, microseconds = await send("TIME")
         self.clock.set(int(seconds), int(microseconds), sent=sent, received=loop.time())
-
-
-class Returned:
-    """The outcome of a call that returned `value`."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-
-class Raised:
-    """The outcome of a call that failed with `error`."""
-
-    __slots__ = ("error",)
-
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-
-
-def read_outcome(reply: Reply, limit: int, references: References | None = None) -> Returned | Raised:
-    """What *reply* says happened; a body that cannot be read is itself a failure."""
-    try:
-        body = decode(reply.body, limit=limit, references=references)
-        if reply.kind == RETURNED:
-            return Returned(body)
-        return Raised(failures.load(body) if reply.kind == RAISED else failures.load_refusal(body))
-    except RpcError as error:
-        error.executed = "yes"
-        return Raised(error)
-    except (ValueError, TypeError, AttributeError) as error:
-        return Raised(ProtocolError(f"The reply cannot be read: {error}.", executed="yes"))
 
 
 def encode_arguments(args: tuple[Any, ...], kwargs: dict[str, Any], limit: int, references: Dumping) -> bytes:

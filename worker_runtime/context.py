@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, NoReturn, Protocol, cast
 
+from broker.errors import StandIn
 from worker_runtime.overriding import overridden
 
 _log: Final = logging.getLogger("callyard.worker")
@@ -32,18 +33,8 @@ _LETTING_GO: Final = 1.0
 """Seconds that cancelled tasks get to clean up before the call ends without them."""
 
 
-class CallAborted(BaseException):
-    """Raised by `ctx.abort()` to leave the method; no `except Exception` stops it.
-
-    Attributes:
-        reason: The error that the caller gets.
-    """
-
-    __callyard_aborted__ = True
-
-    def __init__(self, reason: BaseException) -> None:
-        super().__init__(str(reason))
-        self.reason = reason
+class CallAborted(StandIn):
+    """Raised by `ctx.abort()` to leave the method; no `except Exception` stops it. Its error is the reason."""
 
 
 class DrainOutcome(NamedTuple):

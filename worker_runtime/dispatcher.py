@@ -11,6 +11,7 @@ from typing import Any, Final
 from broker.envelope import peek_call, unpack_call
 from broker.errors import PayloadTooLarge, ProtocolError, RpcError
 from broker.link import Link
+from broker.outcomes import refused
 from client.deadline import RedisClock
 from worker_runtime.admission import Admission
 from worker_runtime.callers import Callers
@@ -18,7 +19,7 @@ from worker_runtime.claims import Claims, Held
 from worker_runtime.delivery import Delivery, Work
 from worker_runtime.endings import Endings
 from worker_runtime.execution import Execution
-from worker_runtime.invocation import Invocation, caller_gone, refused, timed_out
+from worker_runtime.invocation import Invocation, caller_gone, timed_out
 from worker_runtime.observing import Observer, describe_end
 from worker_runtime.settling import Settler
 

@@ -16,13 +16,15 @@ from broker.envelope import RAISED, Outcome
 from broker.errors import RpcError
 from broker.methods.method import Method
 from broker.names import call_id
+from broker.outcomes import refused
 from client.deadline import RedisClock
 from worker_runtime.claims import Claims
 from worker_runtime.context import Context
 from worker_runtime.delivery import Work
 from worker_runtime.endings import Endings
-from worker_runtime.invocation import Invocation, caller_gone, refused, run
+from worker_runtime.invocation import Invocation, caller_gone
 from worker_runtime.once import Ticket
+from worker_runtime.running import run
 
 GRACE_SECONDS: Final = 5.0
 """How long after its deadline a call's lease is still renewed: the time to tell its caller."""

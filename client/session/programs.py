@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, cast
 
-from broker.envelope import GET, MAP, Step
+from broker.envelope import GET, MAP, Outcome, Step
 from broker.errors import ProtocolError
 from broker.methods.target import RpcTarget
 from client.object_stub import RpcStub
@@ -112,6 +112,17 @@ class ProgramRun:
         if isinstance(value, Raised):
             raise value.error
         return value
+
+
+def describe_each(
+    values: Sequence[Any], want: Sequence[int], room: int, describe: Callable[[Any, int], Outcome]
+) -> list[tuple[int, Outcome]]:
+    """The outcomes of the steps in *want*, which have *room* bytes together; *describe* makes one."""
+    rows: list[tuple[int, Outcome]] = []
+    for step in want:
+        rows.append((step, describe(values[step], room)))
+        room -= len(rows[-1][1].body)
+    return rows
 
 
 class Raised:

@@ -191,7 +191,7 @@ async def test_abort_raises_through_every_except_exception_and_keeps_the_very_er
 
     with pytest.raises(CallAborted) as left:
         careless()
-    assert left.value.reason is reason
+    assert left.value.error is reason
     assert ctx.aborted is reason
 
 
