@@ -15,6 +15,7 @@ from broker.session.machine import BREAK, RELEASE
 from client.expiry import Expiry
 from client.program import settle
 from client.session.channels import InboxChannel, ReplyChannel, packed_for_caller
+from client.session.early import Early
 from client.session.live import LiveSession
 from client.session.liveness import Liveness
 from client.session.receiving import Receiving
@@ -102,8 +103,8 @@ class Sessions:
             # The worker never opened it: nobody there holds what was sent.
             session.break_off("The call has ended.")
         elif session is not None:
-            for number, messages in call.early or ():
-                session.hear(number, messages)
+            if call.early is not None:
+                call.early.hand_to(session)
             session.release_hold()
 
     def _settle(self, call: OpenCall, rows: Sequence[tuple[int, Outcome]], session: LiveSession | None) -> None:
@@ -132,7 +133,8 @@ class Sessions:
             session.hear(number, messages)
         elif session is None and call is not None:
             # It has overtaken the reply that opens the session, as it can when Redis lost the scripts.
-            call.early = [*(call.early or ()), (number, messages)]
+            call.early = call.early or Early()
+            call.early.keep(number, messages, len(reply.body))
         elif _matters(messages):
             self.refuse(service, reply.sequence, inbox)
 
