@@ -152,7 +152,7 @@ class Worker:
         self._tasks = [
             asyncio.create_task(self._dispatcher.watch(self._watchdog.beat), name="deadlines"),
             asyncio.create_task(
-                self._dispatcher.watch_callers(self._caller.holders, self._caller.holder_gone), name="callers"
+                self._dispatcher.watch_callers(self._caller.held.holders, self._caller.held.holder_gone), name="callers"
             ),
             asyncio.create_task(self._sweeper.run(), name="sweeper"),
             asyncio.create_task(self._keep_offering(), name="offers"),
@@ -241,7 +241,7 @@ class Worker:
         """Wait until callers hold nothing of this process, at most until *give_up*; whether that came about."""
         try:
             async with asyncio.timeout_at(give_up):
-                await self._caller.wait_unheld()
+                await self._caller.held.wait_unheld()
         except TimeoutError:
             return False
         return True

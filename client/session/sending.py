@@ -15,9 +15,9 @@ from broker.references import EXPORT, OWN, PROMISE, SIGNAL, STREAM, NotYet
 from broker.session import OBJECT
 from broker.session import SIGNAL as A_SIGNAL
 from broker.session import STREAM as A_STREAM
+from client.arguments import encode_arguments
 from client.bindings import dump_binding
 from client.call import Call, parts
-from client.caller import encode_arguments
 from client.member import Member
 from client.object_stub import ObjectTarget
 from client.session.exported import Exported
@@ -74,7 +74,7 @@ class Sending:
     def encode_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any], limit: int) -> bytes:
         """The body of a calling step. If it fails, nothing was exported.
 
-        Raises: what `client.caller.encode_arguments` raises.
+        Raises: what `client.arguments.encode_arguments` raises.
         """
         self._recorded = args[0] if args else None
         try:
