@@ -22,8 +22,8 @@ from worker_runtime.delivery import Source, Work
 from worker_runtime.elsewhere import Elsewhere
 from worker_runtime.endings import Endings
 from worker_runtime.execution import Admitted, Execution
+from worker_runtime.groups.lane import PROVEN_SECONDS
 from worker_runtime.invocation import caller_gone, lost_live
-from worker_runtime.lane import PROVEN_SECONDS, Lane
 from worker_runtime.once import Ticket, acquire
 from worker_runtime.steps import find_method
 
@@ -41,7 +41,6 @@ class Admission:
     def __init__(
         self, link: Link, clock: RedisClock, claims: Claims, callers: Callers, execution: Execution, endings: Endings
     ) -> None:
-        self.lane: Final = Lane()
         self._link = link
         self._clock = clock
         self._claims = claims

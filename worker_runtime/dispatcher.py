@@ -59,10 +59,6 @@ class Dispatcher:
             if work is not None:
                 self._admission.admit(work, now)
 
-    async def enter_lane(self) -> Callable[[], None]:
-        """Wait until a call that cost a worker may begin; call what is returned to let the next one. Safe to cancel."""
-        return await self._admission.lane.enter()
-
     def take_suspect(self, delivery: Delivery, leave: Callable[[], None]) -> None:
         """Start work on a delivery that was taken over; it has the lane, and *leave* is called in the end."""
         work = self._read(delivery)

@@ -22,11 +22,12 @@ from client.session.running import Runner
 from worker_runtime.bindings import Exports, build_env
 from worker_runtime.config import ServiceConfig, Settings
 from worker_runtime.configured import checking_of
-from worker_runtime.consumer import LONGEST_BLOCK_MS, Consumer
+from worker_runtime.consumer import Consumer
 from worker_runtime.d1.holdings import Holdings
 from worker_runtime.delivery import Source
 from worker_runtime.dispatcher import Dispatcher
 from worker_runtime.env_types import types_of_env
+from worker_runtime.groups.reading import SLOWEST_STOP
 from worker_runtime.leases import Leased, Leases
 from worker_runtime.masking import mask_of
 from worker_runtime.observing import Observer
@@ -87,8 +88,6 @@ class Worker:
         self.address: Final = address
         settings = plan.settings
         self._commands = Link(address, name=f"callyard-{self.name}", resend=True)
-        block = LONGEST_BLOCK_MS / 1000
-        self._reading = Link(address, name=f"callyard-reader-{self.name}", resend=False, silence=block + 10)
         self._caller = Caller(address, self._commands, prefix=settings.prefix, limit=settings.max_message_bytes)
         self._dispatcher = Dispatcher(
             self._commands,
@@ -108,9 +107,7 @@ class Worker:
             for service, config in plan.services
         ]
         self._sweeper = Sweeper(self._commands, self.name, self._caller.clock, sources, self._dispatcher)
-        self._consumer = Consumer(
-            self._commands, self._reading, self.name, sources, self._dispatcher, self._sweeper.hold_off
-        )
+        self._consumer = Consumer(self._commands, address, self.name, sources, self._dispatcher, self._sweeper.hold_off)
         self._consumer.swept = lambda: self._sweeper.waiting
         configs = [config.queue_consumers for _, config in plan.services]
         served = zip(self.servings, configs, strict=True)
@@ -137,9 +134,9 @@ class Worker:
         timeout = self.plan.settings.connect_timeout
         await self._commands.open(timeout)
         try:
-            await asyncio.gather(self._reading.open(timeout), self._control.open(timeout))
+            await asyncio.gather(self._consumer.reader.link.open(timeout), self._control.open(timeout))
             await self._caller.start()
-            await self._consumer.create_groups()
+            await self._consumer.reader.create_groups()
             await self._queues.open(timeout)
             await self._offer()
         except BaseException:
@@ -200,7 +197,7 @@ class Worker:
             sweeper.cancel()
             await asyncio.wait([sweeper], timeout=2)
         if self._reader is not None:
-            await asyncio.wait([self._reader], timeout=LONGEST_BLOCK_MS / 1000 + 1)
+            await asyncio.wait([self._reader], timeout=SLOWEST_STOP)
         await self._queues.stop()
         give_up = asyncio.get_running_loop().time() + grace
         drained = all(await asyncio.gather(self._dispatcher.drain(grace), self._queues.drain(grace)))
@@ -300,12 +297,12 @@ class Worker:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(1)
-            silent = loop.time() - self._consumer.beat if self._reading.connected else 0.0
+            silent = loop.time() - self._consumer.beat if self._consumer.reader.link.connected else 0.0
             if silent > 2 * _SILENT_SECONDS:
                 raise RuntimeError(f"no calls could be read for {silent:.0f} s")
             if _SILENT_SECONDS < silent < _SILENT_SECONDS + 2:
                 _log.error("no answer to a read for %.0f s: making a new connection", silent)
-                self._reading.reset()
+                self._consumer.reader.link.reset()
 
     async def _keep_offering(self) -> None:
         while True:
@@ -343,7 +340,7 @@ class Worker:
         await self._queues.close()
         await close_pool()
         await self._caller.close()
-        for link in (self._reading, self._control, self._commands):
+        for link in (self._consumer.reader.link, self._control, self._commands):
             await link.close()
 
 
