@@ -176,8 +176,9 @@ class Dispatcher:
 
     def _buried(self, task: asyncio.Task[None]) -> None:
         self._burying.discard(task)
-        if not task.cancelled() and isinstance(error := task.exception(), RpcError):
-            _log.error("an entry that cannot be read was left pending: %s", error)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            unknown = None if isinstance(error, RpcError) else error
+            _log.error("an entry that cannot be read was left pending: %s", error, exc_info=unknown)
 
 
 def _nothing() -> None:
