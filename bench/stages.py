@@ -65,7 +65,10 @@ _PATTERNS: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
         (r"broker/methods/(arguments|mismatch|signature)\.py:", "validate"),
         (r"worker_runtime/steps\.py:.*(read_arguments|checked)", "validate"),
         (r"worker_runtime/(running|live)\.py:.*returned", "reply"),
-        (r"worker_runtime/(bindings|context|endings|entrypoint|execution|importable|invocation)\.py:", "run"),
+        (
+            r"worker_runtime/(bindings|call_context|context|endings|entrypoint|execution|importable|invocation)\.py:",
+            "run",
+        ),
         (r"worker_runtime/(live|plain|running|service|steps)\.py:", "run"),
         (r"worker_runtime/(leases|watchdog|groups/sweeping|sweeper|worker)\.py:", "upkeep"),
         (r"worker_runtime/(consumer|groups/|delivery|dispatcher|admission|callers|claims|elsewhere)", "dispatch"),

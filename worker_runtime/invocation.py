@@ -59,6 +59,11 @@ class Invocation:
         self.settling = False
         """Whether the acknowledgement is on its way: a lease that ends now ended well."""
 
+    @property
+    def stream(self) -> str:
+        """The key of the stream that it is pending in."""
+        return self.work.delivery.source.stream
+
     def failed(self, error: BaseException, *, ours: frozenset[type[RpcError]] = OF_MEMBERS) -> Outcome:
         """The outcome of a method that ended with *error*, of which the runtime itself speaks in those of *ours*."""
         aborted, traceback = self.ctx.aborted, self.work.delivery.source.serving.settings.traceback

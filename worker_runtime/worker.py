@@ -18,6 +18,7 @@ from client.caller import Caller
 from client.outgoing import close_pool
 from client.session.running import Runner
 from worker_runtime.bindings import Exports, build_env
+from worker_runtime.claims import Held
 from worker_runtime.config import ServiceConfig, Settings
 from worker_runtime.configured import checking_of
 from worker_runtime.consumer import Consumer
@@ -246,7 +247,7 @@ class Worker:
     def _lose(self, held: Leased) -> None:
         if isinstance(held, HeldMessage):
             self._queues.lose(held)
-        else:
+        elif isinstance(held, Held):
             self._dispatcher.lose(held)
 
     async def _let_callers_come_back(self) -> None:
