@@ -34,17 +34,19 @@ STAGES: Final[Mapping[str, Mapping[str, str]]] = {
 }
 """The stages at each end in the order that a call goes through them."""
 
-_DECODING: Final = r"decode|unpack|_not_plain|_read|revive|from_wire"
+_DECODING: Final = r"decode|unpack|_not_plain|read_|revive|from_wire"
+_VALUES: Final = "broker/(codec|explaining|nesting|values|failures|outcomes)"
 _LINK: Final = ((r"broker/link/wire\.py:.*(data_received|resolve|refuse|_is_push)", "read"), (r"broker/link/", "write"))
 _PATTERNS: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
     "client": (
         (r"bench/", GENERATOR),
         (r"broker/link/script\.py:", "queue"),
         *_LINK,
-        (rf"broker/(codec|envelope|values|failures).*:.*({_DECODING})", "reply"),
-        (r"broker/(codec|envelope|values|failures)", "encode"),
-        (r"client/caller\.py:.*encode", "encode"),
-        (r"client/caller\.py:.*(deliver|outcome|forget|fail|Returned|Raised)", "reply"),
+        (rf"({_VALUES}|broker/envelope).*:.*({_DECODING})", "reply"),
+        (rf"{_VALUES}|broker/envelope", "encode"),
+        (r"client/program\.py:settle", "reply"),
+        (r"client/(arguments\.py:|caller\.py:.*encode)", "encode"),
+        (r"client/caller\.py:.*(deliver|_read|forget|fail)", "reply"),
         (r"client/expiry\.py:.*remove", "reply"),
         (r"client/producer\.py:.*forget", "reply"),
         (r"client/producer\.py:", "queue"),
@@ -58,17 +60,15 @@ _PATTERNS: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
         *_LINK,
         (r"broker/envelope.*:.*pack_reply", "reply"),
         (r"broker/envelope", "dispatch"),
-        (rf"broker/(codec|values|failures).*:.*({_DECODING})", "validate"),
-        (r"broker/(codec|values|failures)", "reply"),
+        (rf"{_VALUES}.*:.*({_DECODING})", "validate"),
+        (_VALUES, "reply"),
         (r"broker/methods/(arguments|mismatch|signature)\.py:", "validate"),
-        (r"worker_runtime/invocation\.py:.*(read_arguments|checked)", "validate"),
-        (r"worker_runtime/invocation\.py:.*(described|returned|raised|refused)", "reply"),
-        (
-            r"worker_runtime/(invocation|execution|context|entrypoint|method|bindings|endings|service|live|threads)",
-            "run",
-        ),
-        (r"worker_runtime/(leases|watchdog|sweeper|worker)\.py:", "upkeep"),
-        (r"worker_runtime/(consumer|delivery|dispatcher|admission|callers|claims|lane|elsewhere)", "dispatch"),
+        (r"worker_runtime/steps\.py:.*(read_arguments|checked)", "validate"),
+        (r"worker_runtime/(running|live)\.py:.*returned", "reply"),
+        (r"worker_runtime/(bindings|call_context|context|endings|entrypoint|execution|importable)\.py:", "run"),
+        (r"worker_runtime/(invocation|live|plain|running|service|steps)\.py:", "run"),
+        (r"worker_runtime/(control|groups/sweeping|leases|offering|sweeper|watchdog|worker)\.py:", "upkeep"),
+        (r"worker_runtime/(consumer|groups/|delivery|dispatcher|admission|callers|claims|elsewhere)", "dispatch"),
         (r"(broker/redelivery|client/deadline)\.py:", "dispatch"),
         (r"(client|broker)/", "run"),
     ),

@@ -6,18 +6,17 @@ what users pass: every value arrives as what it was, or is refused with the path
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import cache, partial
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import msgpack
 
-from broker.errors import DataCloneError, PayloadTooLarge, ProtocolError, RpcError
+from broker.errors import PayloadTooLarge, ProtocolError, RpcError
+from broker.explaining import Parts, explain, too_deep_error
+from broker.nesting import DEEPEST, SCALARS, extension_of, extensions, is_too_deep
 from broker.references import CODES, Dumping, Loading, NotYet
-from broker.values import Extension, Extensions, Unsupported, load_dict, substitute
-
-DEEPEST: Final = 64
-"""Most containers inside one another."""
+from broker.values import load_dict, substitute
 
 DEFAULT_LIMIT: Final = 1 << 20
 """Bytes of a message where nothing says otherwise."""
@@ -25,7 +24,6 @@ DEFAULT_LIMIT: Final = 1 << 20
 HARD_LIMIT: Final = 32 << 20
 """Bytes of a message at most: decoding may take seventy-five times its size in memory."""
 
-_CONTAINERS: Final = frozenset({list, dict, tuple, set, frozenset})
 _BUFFER: Final = 1024
 """Bytes that a packer begins with. Its own default is so large that malloc asks the kernel for it every time."""
 
@@ -39,11 +37,7 @@ _AS_FLOAT: Final = 1
 """msgpack's own timestamps, which we never write, arrive as numbers and not as objects of its library."""
 
 _SMALLEST, _LARGEST = -(1 << 63), (1 << 64) - 1
-_SCALARS: Final = frozenset({type(None), bool, int, float, str, bytes, bytearray, memoryview})
-_NATIVE: Final = _SCALARS | {list, dict}
-
-Parts = Iterable[tuple[str, object]]
-"""What a value consists of: for each part its name in error messages, and the part."""
+_NATIVE: Final = SCALARS | {list, dict}
 
 
 _head_packers: Final[list[Any]] = []
@@ -97,7 +91,7 @@ def encode_plain(value: object, *, limit: int = DEFAULT_LIMIT) -> bytes | None:
         data = _pack_value(value)
     except Exception:  # fields of dataclasses and time zones run the sender's code
         return None
-    return data if len(data) <= DEEPEST or (len(data) <= limit and not _too_deep(value)) else None
+    return data if len(data) <= DEEPEST or (len(data) <= limit and not is_too_deep(value)) else None
 
 
 def encode(
@@ -119,18 +113,18 @@ def encode(
     """
     try:
         data = _pack_value(value) if references is None else _pack_with(references, value)
-        too_deep = len(data) > DEEPEST and _too_deep(value)
+        too_deep = len(data) > DEEPEST and is_too_deep(value)
     except (RpcError, NotYet):
         raise
     except Exception as error:  # fields of dataclasses and time zones run the sender's code
-        raise _explain(parts() if parts else [("", value)], error, references) from error
+        raise explain(parts() if parts else [("", value)], error, references, _pack_value) from error
     if len(data) > limit:
         raise PayloadTooLarge(
             f"The value takes {len(data)} bytes; a message may have {limit}. "
             "Raise max_message_bytes on both sides (32 MiB at most), or pass a reference to the data."
         )
     if too_deep:
-        raise _too_deep_error()
+        raise too_deep_error()
     return data
 
 
@@ -147,12 +141,9 @@ def decode(data: bytes, *, limit: int = DEFAULT_LIMIT, references: Loading | Non
         value = _unpack_value(data, references)
     except Exception as error:
         raise ProtocolError(f"The value cannot be read: {error!s:.200} ({type(error).__name__}).") from error
-    if len(data) > DEEPEST and _too_deep(value):
+    if len(data) > DEEPEST and is_too_deep(value):
         raise ProtocolError(f"The value is nested more than {DEEPEST} levels deep.")
     return value
-
-
-_extensions = cache(Extensions)
 
 
 class _Mark:
@@ -167,7 +158,7 @@ class _Mark:
 
 @cache
 def _marks() -> dict[int, _Mark]:
-    return {code: _Mark(code, extension.load) for code, extension in _extensions().by_code.items()}
+    return {code: _Mark(code, extension.load) for code, extension in extensions().by_code.items()}
 
 
 _TUPLE: Final = msgpack.ExtType(1, b"")
@@ -204,7 +195,7 @@ def _pack_with(references: Dumping, value: object) -> bytes:
 def _extend(value: Any) -> Any:
     if type(value) is tuple:  # in every call at least twice
         return [_TUPLE, *value]
-    extension = _extension_of(value)
+    extension = extension_of(value)
     if extension is not None:
         return [_marks()[extension.code].wire, *extension.dump(value)]
     other = substitute(value)
@@ -283,99 +274,5 @@ def _unpack_pairs(data: bytes, reading: _Reading) -> Any:
     )
 
 
-def _extension_of(value: Any) -> Extension | None:
-    by_type = _extensions().by_type
-    extension = by_type.get(cast("type[Any]", type(value)))
-    if extension is None and isinstance(value, BaseException):
-        return by_type[BaseException]
-    return extension
-
-
 def _refuse_extension(code: int, _data: bytes) -> Any:
     raise ProtocolError(f"The head of a message holds an extension ({code}).")
-
-
-def _children(value: Any) -> list[Any]:
-    """What *value* contains; what stands for it on the wire counts."""
-    if type(value) not in _CONTAINERS:
-        try:
-            value = value if _extension_of(value) else substitute(value)
-        except Unsupported:  # it was packed, so it is a reference, which contains nothing
-            return []
-    if type(value) is dict:
-        items = cast("dict[Any, Any]", value)
-        return [*items, *items.values()]
-    if type(value) in _CONTAINERS:
-        return list(value)
-    return [] if _extension_of(value) or type(value) in _SCALARS else [value]
-
-
-def _too_deep(value: Any) -> bool:
-    layer = [value]
-    for _ in range(DEEPEST):
-        layer = [child for parent in layer if type(parent) not in _SCALARS for child in _children(parent)]
-        if not layer:
-            return False
-    return any(type(item) in _CONTAINERS or bool(_children(item)) for item in layer if type(item) not in _SCALARS)
-
-
-def _too_deep_error() -> DataCloneError:
-    return DataCloneError(f"Could not serialize the value: it is nested more than {DEEPEST} levels deep.")
-
-
-def _explain(parts: Parts, error: Exception, references: Dumping | None) -> DataCloneError:
-    try:
-        found = next((found for name, part in parts if (found := _find(part, name, [], references))), None)
-    except RecursionError:
-        found = None
-    return found or DataCloneError(f"Could not serialize the value: {error}.")
-
-
-def _find(value: Any, path: str, above: list[int], references: Dumping | None) -> DataCloneError | None:
-    """The reason why *value* cannot cross, with the path to the part that cannot."""
-    if id(value) in above:
-        return DataCloneError(f"Could not serialize the value at {path or 'the top'}: it contains itself.")
-    if len(above) >= DEEPEST:
-        return _too_deep_error()
-    if type(value) in _CONTAINERS:
-        return _find_inside(value, path, [*above, id(value)], references)
-    try:
-        if references is not None and references.dump(value) is not None:
-            return None
-        inner = substitute(value) if _substituted(value) else value
-        if inner is not value:
-            return _find(inner, path, [*above, id(value)], references)
-        _pack_value(value)
-    except Unsupported as error:
-        return _refusal(value, path, str(error))
-    except UnicodeEncodeError:
-        return _refusal(value, path, "It holds a lone surrogate, which is no character.")
-    except Exception as error:
-        return _refusal(value, path, f"{type(error).__name__}: {error!s:.200}")
-    return None
-
-
-def _substituted(value: Any) -> bool:
-    return type(value) not in _SCALARS and _extension_of(value) is None
-
-
-def _find_inside(value: Any, path: str, above: list[int], references: Dumping | None) -> DataCloneError | None:
-    if type(value) is dict:
-        items = cast("dict[Any, Any]", value)
-        parts = [(f"a key of {path or 'the top'}", key) for key in items]
-        parts += [(f"{path}[{key!r:.40}]", item) for key, item in items.items()]
-    else:
-        parts = [(f"{path}[{index}]", item) for index, item in enumerate(value)]
-    for place, item in parts:
-        found = _find(item, place, above, references)
-        if found is not None:
-            return found
-    return None
-
-
-def _refusal(value: Any, path: str, why: str) -> DataCloneError:
-    place = f" It stands at {path}." if path else ""
-    return DataCloneError(
-        f'Could not serialize object of type "{type(value).__name__}". '
-        f"This type does not support serialization.{place} {why}"
-    )

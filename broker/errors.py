@@ -205,3 +205,15 @@ class ConfigurationError(RpcError, ValueError):
     ) -> None:
         super().__init__(message)
         self.file, self.key, self.fix = file, key, fix
+
+
+class StandIn(BaseException):
+    """Raised in the place of an exception that could not go this way itself.
+
+    Attributes:
+        error: That exception; it is the outcome.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(str(error))
+        self.error = error

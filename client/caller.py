@@ -5,32 +5,29 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
-from broker import failures
-from broker.codec import DEFAULT_LIMIT, HARD_LIMIT, decode, encode, encode_plain, pack
-from broker.envelope import RAISED, RETURNED, SESSION, Reply, Step, pack_call, unpack_call, unpack_reply
+from broker.codec import DEFAULT_LIMIT, HARD_LIMIT, encode_plain, pack
+from broker.envelope import SESSION, Reply, Step, pack_call, unpack_call, unpack_reply
 from broker.envelope import Call as WireCall
 from broker.errors import BrokerUnavailable, CallCancelled, CallTimeout, PayloadTooLarge, ProtocolError, RpcError
 from broker.keys import ServiceKeys
 from broker.link import Address, Link, unheard
 from broker.names import call_id
-from broker.references import Dumping, References
+from broker.outcomes import read_outcome
+from broker.references import References
 from client.deadline import RedisClock
 from client.expiry import Expiry
+from client.held import HeldObjects
 from client.open_call import OpenCall
 from client.producer import Producer
-from client.program import Program
+from client.program import Program, settle
 from client.replies import BLOCK_MS, ReplyReader
+from client.timekeeping import Timekeeper
 
 if TYPE_CHECKING:
-    from client.call import Call
     from client.session.sessions import Sessions
-    from client.stub import Target
-
-_CLOCK_SECONDS: Final = 30.0
 
 _log = logging.getLogger(__name__)
 
@@ -61,13 +58,13 @@ class Caller:
         self._producers: dict[tuple[str, str], Producer] = {}
         self._services: dict[str, str] = {}
         """By reply channel."""
-        self._inboxes: dict[str, str] = {}
-        """Services by inbox."""
-        self._sessions: Sessions | None = None
+        self.held: Final = HeldObjects(self)
+        """What is held of other processes, and by them."""
         self._reading = Link(address, name=f"callyard-replies-{self.id}", resend=False, silence=BLOCK_MS / 1000 + 10)
         self._replies = ReplyReader(commands, self._reading, self._deliver, self._verify)
         self._replies.on_first = self._replies_open
         self._reading.on_open.append(self._replies.identify)
+        self._timekeeper = Timekeeper(self.clock, commands)
         self._timed: asyncio.Task[None] | None = None
         self._reader_opening: asyncio.Task[None] | None = None
         self._closed = False
@@ -78,9 +75,9 @@ class Caller:
         Raises:
             BrokerUnavailable: Redis is not there.
         """
-        await self._learn_time(self.commands.send)
+        await self._timekeeper.ask()
         self.commands.on_open.append(self._came_back)
-        self._timed = asyncio.create_task(self._keep_time())
+        self._timed = asyncio.create_task(self._timekeeper.run())
 
     async def close(self) -> None:
         """Close the reply channels; calls still open fail with `CallCancelled`."""
@@ -88,8 +85,7 @@ class Caller:
         for call in list(self._open.values()):
             self._tell(call)
             self._fail(call, CallCancelled(f"{call.name}: the caller was closed before the answer came."))
-        if self._sessions is not None:
-            self._sessions.close("The process that held it has ended.")
+        self.held.close()
         for task in (self._timed, self._reader_opening):
             if task is not None:
                 task.cancel()
@@ -137,30 +133,12 @@ class Caller:
     @property
     def sessions(self) -> Sessions:
         """The sessions of this process, for what travels by reference."""
-        if self._sessions is None:
-            from client.session.sessions import Sessions
-
-            self._sessions = Sessions(self)
-        return self._sessions
-
-    def holders(self) -> set[str]:
-        """The reply channels of the callers that hold objects of this process."""
-        return set() if self._sessions is None else self._sessions.callers()
-
-    def holder_gone(self, channel: str) -> None:
-        """The caller with this reply channel is gone: let go what it held."""
-        if self._sessions is not None:
-            self._sessions.caller_gone(channel)
-
-    async def wait_unheld(self) -> None:
-        """Wait until nobody holds an object of this process. Safe to cancel."""
-        if self._sessions is not None:
-            await self._sessions.wait_served()
+        return self.held.sessions
 
     def listen_inbox(self, service: str) -> None:
         """Read what callers of *service* want of the objects that they hold of this process."""
         inbox = self.keys(service).inbox(self.id)
-        self._inboxes[inbox] = service
+        self.held.inboxes[inbox] = service
         self._replies.listen(inbox)
 
     def check_loop(self) -> None:
@@ -209,27 +187,9 @@ class Caller:
         body = encode_plain([list(args), kwargs], limit=self.limit)
         if body is not None:
             return body
-        from client.session.sending import Sending
+        from client.session.joining import encode_joining
 
-        sending = Sending(self, call.producer.service, call.session, record=call)
-        body = sending.encode_arguments(args, kwargs, self.limit)
-        assert call.program is not None
-        sending.leave_with(call.program, body, self.limit)
-        if call.session is None and sending.session is not None:
-            self.sessions.begin(call, sending.session)
-        return body
-
-    def host_of(self, promised: Sequence[Call], target: Target) -> Call | None:
-        """The *promised* call whose program a call to *target* may join: it has not left, and goes there too."""
-        from client.call import parts
-
-        for call in promised:
-            owner, record, _, _ = parts(call)
-            if owner is self and self.grow(record, call) is not None:
-                same = record.producer is self.producer(target.service, target.entrypoint)
-                if same and unpack_call(record.entry).options == target.wire:
-                    return call
-        return None
+        return encode_joining(self, call, args, kwargs)
 
     def _refusal(self, call: OpenCall) -> RpcError:
         if self._closed:
@@ -272,18 +232,11 @@ class Caller:
 
     def _deliver(self, channel: str, entry: bytes) -> None:
         try:
-            if len(entry) > HARD_LIMIT:
-                raise ProtocolError(f"it has {len(entry)} bytes")
-            inbox_of = self._inboxes.get(channel) if self._inboxes else None
-            if inbox_of is not None:
-                self.sessions.heard_inbox(inbox_of, entry)
-                return
-            reply = unpack_reply(entry)
-            if reply.kind == SESSION:
-                self.sessions.heard(self._services[channel], reply, self._open.get(reply.sequence))
-                return
+            reply = self._read(channel, entry)
         except ProtocolError as error:
             _log.warning("dropped a message that cannot be read: %s", error)
+            return
+        if reply is None:
             return
         call = self._open.get(reply.sequence)
         if call is None:
@@ -294,13 +247,25 @@ class Caller:
         if reply.kind > SESSION or call.program is not None or call.session is not None:
             self.sessions.answered(call, reply)
             return
-        outcome = read_outcome(reply, self.limit, self.bindings)
-        if call.future.done():
-            return
-        if isinstance(outcome, Returned):
-            call.future.set_result(outcome.value)
-        else:
-            call.future.set_exception(outcome.error)
+        value, error = read_outcome(reply.kind, reply.body, self.limit, self.bindings)
+        settle(call.future, value, error)
+
+    def _read(self, channel: str, entry: bytes) -> Reply | None:
+        """The reply in *entry*; None where it was a message of a session, which has it now.
+
+        Raises:
+            ProtocolError: it is neither.
+        """
+        if len(entry) > HARD_LIMIT:
+            raise ProtocolError(f"it has {len(entry)} bytes")
+        if channel in self.held.inboxes:
+            self.held.heard_inbox(channel, entry)
+            return None
+        reply = unpack_reply(entry)
+        if reply.kind == SESSION:
+            self.held.heard(self._services[channel], reply, self._open.get(reply.sequence))
+            return None
+        return reply
 
     def _decline(self, channel: str, reply: Reply) -> None:
         """Let go what a reply refers to that nobody waits for."""
@@ -354,78 +319,15 @@ class Caller:
                 return
 
     async def _came_back(self) -> None:
-        await self._learn_time(self.commands.send_now)
+        await self._timekeeper.ask_now()
         await self._replies.reopen()
         self._verify()
-        if self._sessions is not None:
-            self._sessions.verify()
+        self.held.verify()
 
     def _verify(self) -> None:
         """Find out which calls Redis forgot, and send them again."""
         for producer in self._producers.values():
             producer.verify()
-
-    async def _keep_time(self) -> None:
-        while True:
-            await asyncio.sleep(_CLOCK_SECONDS)
-            try:
-                await self._learn_time(self.commands.send)
-            except RpcError as error:
-                _log.debug("cannot ask Redis for its time: %s", error)
-
-    async def _learn_time(self, send: Callable[..., Awaitable[Any]]) -> None:
-        loop = asyncio.get_running_loop()
-        sent = loop.time()
-        seconds, microseconds = await send("TIME")
-        self.clock.set(int(seconds), int(microseconds), sent=sent, received=loop.time())
-
-
-class Returned:
-    """The outcome of a call that returned `value`."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-
-class Raised:
-    """The outcome of a call that failed with `error`."""
-
-    __slots__ = ("error",)
-
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-
-
-def read_outcome(reply: Reply, limit: int, references: References | None = None) -> Returned | Raised:
-    """What *reply* says happened; a body that cannot be read is itself a failure."""
-    try:
-        body = decode(reply.body, limit=limit, references=references)
-        if reply.kind == RETURNED:
-            return Returned(body)
-        return Raised(failures.load(body) if reply.kind == RAISED else failures.load_refusal(body))
-    except RpcError as error:
-        error.executed = "yes"
-        return Raised(error)
-    except (ValueError, TypeError, AttributeError) as error:
-        return Raised(ProtocolError(f"The reply cannot be read: {error}.", executed="yes"))
-
-
-def encode_arguments(args: tuple[Any, ...], kwargs: dict[str, Any], limit: int, references: Dumping) -> bytes:
-    """The body of a calling step whose arguments are not plain.
-
-    Raises:
-        DataCloneError: an argument cannot cross; the message names which.
-        PayloadTooLarge: they are larger than *limit* together.
-        NotYet: there are promises among them that have to be awaited.
-    """
-
-    def named() -> Iterator[tuple[str, Any]]:
-        yield from ((f"argument {place}", value) for place, value in enumerate(args, 1))
-        yield from ((f"argument {name!r}", value) for name, value in kwargs.items())
-
-    return encode([list(args), kwargs], limit=limit, parts=named, references=references)
 
 
 def _bindings(caller: Caller) -> References:

@@ -10,6 +10,7 @@ from broker.envelope import pack_call, unpack_call
 if TYPE_CHECKING:
     from client.producer import Producer
     from client.program import Program
+    from client.session.early import Early
     from client.session.live import LiveSession
 
 
@@ -51,7 +52,7 @@ class OpenCall:
         """The batch of its producer that it leaves with."""
         self.program: Program | None = None
         """Its steps, where further calls were made on its result."""
-        self.early: list[tuple[int, list[Any]]] | None = None
+        self.early: Early | None = None
         """What its session had to say before its reply came."""
         self.session: LiveSession | None = None
         """What its arguments refer to, or its result does."""

@@ -13,8 +13,9 @@ from broker.envelope import unpack_reply
 from broker.errors import CallTimeout, ConfigurationError
 from broker.link import Address, Link
 from broker.names import check_service, split_call_id
+from broker.outcomes import read_outcome
 from broker.registry import Offer, read_offers
-from client.caller import Caller, Raised, read_outcome
+from client.caller import Caller
 from client.stub import Stub, bind
 from client.typed import typed
 
@@ -92,10 +93,11 @@ class Services:
                 raise CallTimeout(f"{call_id} has no outcome yet.", executed="maybe")
             await asyncio.sleep(pause)
             pause = min(pause * 2, 0.25)
-        outcome = read_outcome(unpack_reply(kept), self._limit)
-        if isinstance(outcome, Raised):
-            raise outcome.error
-        return outcome.value
+        _, kind, body = unpack_reply(kept)
+        value, error = read_outcome(kind, body, self._limit)
+        if error is not None:
+            raise error
+        return value
 
     async def describe(self, name: str) -> dict[str, Offer]:
         """What the live workers of the service *name* offer, by entrypoint; empty where there are none."""

@@ -12,24 +12,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
+from typing import Any, Final, Self, TypeVar, cast
 
 from broker.codec import encode, encode_plain
 from broker.envelope import CALL, FETCH, GET, Step
 from broker.errors import RpcError, StubDisposed
 from broker.http import Request, Response
 from broker.names import check_entrypoint, check_service
-from broker.references import NotYet
-from client.call import Call, check_path, extended, rebuilding
+from client.arguments import encode_arguments
+from client.call import Call, check_path, rebuilding
 from client.call_options import Options
-from client.caller import Caller, encode_arguments
+from client.caller import Caller
 from client.deadline import DEFAULT_TIMEOUT, earliest, enclosing_deadline, scope_deadline
 from client.fetching import follow
 from client.member import Member, split
 from client.open_call import OpenCall
-
-if TYPE_CHECKING:
-    from client.session.live import LiveSession
 
 _Handle = TypeVar("_Handle")
 
@@ -147,7 +144,9 @@ def start(stub: Stub, kind: int, path: tuple[str, ...], args: tuple[Any, ...], k
         check_path(path)
         body = b"" if kind == GET else encode_plain([list(args), kwargs], limit=target.room)
         if body is None:
-            return _start_live(stub, target, kind, path, args, kwargs, deadline)
+            from client.session.joining import start_live
+
+            return start_live(stub, target, kind, path, args, kwargs, deadline)
     except RpcError as error:
         return _refused(caller, OpenCall(0, b"", producer, path, deadline, loop.create_future(), oneway=False), error)
     record = caller.call(producer, (Step(0, kind, path, body),), deadline, target.wire, loop)
@@ -156,41 +155,6 @@ def start(stub: Stub, kind: int, path: tuple[str, ...], args: tuple[Any, ...], k
 
 def _refused(caller: Caller, record: OpenCall, error: RpcError) -> Call:
     record.future.set_exception(error)
-    return Call(caller, record, record.future)
-
-
-def _start_live(
-    stub: Stub,
-    target: Target,
-    kind: int,
-    path: tuple[str, ...],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    deadline: float,
-) -> Call:
-    """Start a call whose arguments are not plain: references travel, promises join their program or are awaited."""
-    from client.session.later import when_ready
-    from client.session.sending import Sending, promised_calls
-
-    caller = target.caller
-    host = caller.host_of(promised_calls(args, kwargs), target)
-    joined = extended(host, 0, kind, path, args, kwargs) if host is not None else None
-    if joined is not None:
-        return joined
-    sending = Sending(caller, target.service)
-    sending.plain_only = "an idempotency key" if target.options.idempotency_key is not None else None
-    try:
-        body = sending.encode_arguments(args, kwargs, caller.limit, room=target.room)
-    except NotYet:
-        return when_ready(stub, kind, path, args, kwargs)
-    loop = asyncio.get_running_loop()
-    producer = caller.producer(target.service, target.entrypoint)
-    session: LiveSession | None = sending.session
-    wire = target.wire if session is None else {**target.wire, "live": True}
-    record = caller.call(producer, (Step(0, kind, path, body),), deadline, wire, loop)
-    if session is not None:
-        caller.sessions.begin(record, session)
-        sending.left()
     return Call(caller, record, record.future)
 
 

@@ -8,13 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Any
 
+from broker.errors import StandIn
 
-class Steering(Exception):
+
+class Steering(StandIn, Exception):
     """Carries an exception that must not cross a future."""
-
-    def __init__(self, error: BaseException) -> None:
-        super().__init__(str(error))
-        self.error = error
 
 
 def start_in_thread(

@@ -13,6 +13,7 @@ from broker.envelope import Step
 from broker.errors import CallTimeout, ConfigurationError, ReservedMethod, RpcError
 from broker.link import Link
 from broker.methods.method import Method
+from broker.outcomes import refused
 from broker.redelivery import Decision, decide, in_time
 from client.deadline import RedisClock
 from worker_runtime.callers import Callers
@@ -21,9 +22,10 @@ from worker_runtime.delivery import Source, Work
 from worker_runtime.elsewhere import Elsewhere
 from worker_runtime.endings import Endings
 from worker_runtime.execution import Admitted, Execution
-from worker_runtime.invocation import caller_gone, find_method, lost_live, refused
-from worker_runtime.lane import PROVEN_SECONDS, Lane
+from worker_runtime.groups.lane import PROVEN_SECONDS
+from worker_runtime.invocation import caller_gone, lost_live
 from worker_runtime.once import Ticket, acquire
+from worker_runtime.steps import find_method
 
 _REMEMBERED_CANCELS: Final = 100_000
 """As many as the default backlog has calls: of the calls that wait, none is forgotten."""
@@ -39,7 +41,6 @@ class Admission:
     def __init__(
         self, link: Link, clock: RedisClock, claims: Claims, callers: Callers, execution: Execution, endings: Endings
     ) -> None:
-        self.lane: Final = Lane()
         self._link = link
         self._clock = clock
         self._claims = claims

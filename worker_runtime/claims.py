@@ -16,15 +16,22 @@ MOST_UNCOUNTED: Final = 1000
 class Parked:
     """A delivery that has not begun: something has to be found out or waited for first."""
 
-    __slots__ = ("claimed", "held_until", "lost", "settling", "task", "work")
+    __slots__ = ("claimed", "held_until", "key", "lost", "settling", "task", "work")
 
     def __init__(self, work: Work, now: float, held_until: float) -> None:
         self.work = work
+        self.key: Final = work.delivery.key
+        """The fence of its delivery."""
         self.claimed = now
         self.held_until = held_until
         self.lost = False
         self.settling = False
         self.task: asyncio.Task[None] | None = None
+
+    @property
+    def stream(self) -> str:
+        """The key of the stream that it is pending in."""
+        return self.work.delivery.source.stream
 
     def stop(self) -> None:
         """End the waiting."""

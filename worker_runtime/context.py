@@ -1,4 +1,4 @@
-"""`ctx`: one call as its method sees it, and the names that work anywhere inside a call."""
+"""`ctx`: one call as its method sees it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, NoReturn, Protocol, cast
 
-from worker_runtime.overriding import overridden
+from broker.errors import StandIn
 
 _log: Final = logging.getLogger("callyard.worker")
 
@@ -30,18 +30,8 @@ _LETTING_GO: Final = 1.0
 """Seconds that cancelled tasks get to clean up before the call ends without them."""
 
 
-class CallAborted(BaseException):
-    """Raised by `ctx.abort()` to leave the method; no `except Exception` stops it.
-
-    Attributes:
-        reason: The error that the caller gets.
-    """
-
-    __callyard_aborted__ = True
-
-    def __init__(self, reason: BaseException) -> None:
-        super().__init__(str(reason))
-        self.reason = reason
+class CallAborted(StandIn):
+    """Raised by `ctx.abort()` to leave the method; no `except Exception` stops it. Its error is the reason."""
 
 
 class DrainOutcome(NamedTuple):
@@ -131,7 +121,7 @@ class Context:
         if not _is_awaitable(awaitable):
             raise TypeError(f"waitUntil() takes an awaitable, not {type(awaitable).__name__}.")
         if self._ended:
-            _discard(awaitable)
+            discard(awaitable)
             raise RuntimeError("waitUntil() was called after the call had ended.")
         if _running_loop() is self._loop:
             self._start(awaitable)
@@ -186,7 +176,7 @@ class Context:
 
     def _start(self, awaitable: Any) -> None:
         if self._ended:
-            _discard(awaitable)
+            discard(awaitable)
             _log.error("A waitUntil() task came after the call had ended and was not started. call=%s", self.call_id)
             return
         task = _future(awaitable, self._loop)
@@ -224,88 +214,6 @@ current: Final[contextvars.ContextVar[Invocation]] = contextvars.ContextVar("cal
 """The call that the running code belongs to."""
 
 
-class Environment:
-    """`env` as a module-level name: what is read from it comes from the `env` of the running call.
-
-    `with_env` and `patch_env` go before that, also where no call is running.
-    """
-
-    __slots__ = ()
-
-    def __getattr__(self, name: str) -> Any:
-        # Tools that inspect modules ask for such names, and take only AttributeError for a no.
-        if name.startswith("__") and name.endswith("__"):
-            raise AttributeError(name)
-        over = overridden()
-        if over is not None and (over.whole or name in over.values):
-            return over.value(name)
-        return getattr(_invocation(f"env.{name}").env, name)
-
-    def __dir__(self) -> list[str]:
-        over = overridden()
-        if over is not None and over.whole:
-            return sorted(over.values)
-        running = current.get(None)
-        if running is None and over is None:
-            raise _outside("env")
-        return sorted({*(() if running is None else dir(running.env)), *(() if over is None else over.values)})
-
-    def __repr__(self) -> str:
-        return "<env of the running call>"
-
-
-env: Final = Environment()
-"""The environment of the running call; outside a call reading from it raises `RuntimeError`."""
-
-
-class ImportableExports:
-    """`ctx.exports` as a module-level name: the entrypoints of the service whose call is running."""
-
-    __slots__ = ()
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") and name.endswith("__"):
-            raise AttributeError(name)
-        return getattr(_invocation(f"exports.{name}").ctx.exports, name)
-
-    def __dir__(self) -> list[str]:
-        return dir(_invocation("exports").ctx.exports)
-
-    def __repr__(self) -> str:
-        return "<exports of the running call>"
-
-
-exports: Final = ImportableExports()
-"""The entrypoints of the service whose call is running; outside a call reading from it raises `RuntimeError`."""
-
-
-def wait_until(awaitable: Awaitable[Any] | concurrent.futures.Future[Any]) -> None:
-    """`ctx.wait_until` of the running call.
-
-    Raises:
-        RuntimeError: No call is running here.
-    """
-    invocation = current.get(None)
-    if invocation is None:
-        _discard(awaitable)
-        raise RuntimeError(f"{GLOBAL_SCOPE} waitUntil() works only inside a call.")
-    invocation.ctx.wait_until(awaitable)
-
-
-waitUntil = wait_until  # noqa: N816
-
-
-def _invocation(what: str) -> Invocation:
-    try:
-        return current.get()
-    except LookupError:
-        raise _outside(what) from None
-
-
-def _outside(what: str) -> RuntimeError:
-    return RuntimeError(f"{GLOBAL_SCOPE} {what} can be read only inside a call.")
-
-
 def _is_awaitable(value: object) -> bool:
     return inspect.isawaitable(value) or isinstance(value, concurrent.futures.Future)
 
@@ -333,7 +241,8 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
-def _discard(awaitable: object) -> None:
+def discard(awaitable: object) -> None:
+    """Give *awaitable* up, which is not going to be started."""
     # A coroutine that is dropped unstarted would warn that nobody awaited it.
     if isinstance(awaitable, Coroutine):
         awaitable.close()

@@ -11,6 +11,7 @@ from typing import Any, Final
 from broker.envelope import peek_call, unpack_call
 from broker.errors import PayloadTooLarge, ProtocolError, RpcError
 from broker.link import Link
+from broker.outcomes import refused
 from client.deadline import RedisClock
 from worker_runtime.admission import Admission
 from worker_runtime.callers import Callers
@@ -18,7 +19,7 @@ from worker_runtime.claims import Claims, Held
 from worker_runtime.delivery import Delivery, Work
 from worker_runtime.endings import Endings
 from worker_runtime.execution import Execution
-from worker_runtime.invocation import Invocation, caller_gone, refused, timed_out
+from worker_runtime.invocation import Invocation, caller_gone, timed_out
 from worker_runtime.observing import Observer, describe_end
 from worker_runtime.settling import Settler
 
@@ -57,10 +58,6 @@ class Dispatcher:
             work = self._read(delivery)
             if work is not None:
                 self._admission.admit(work, now)
-
-    async def enter_lane(self) -> Callable[[], None]:
-        """Wait until a call that cost a worker may begin; call what is returned to let the next one. Safe to cancel."""
-        return await self._admission.lane.enter()
 
     def take_suspect(self, delivery: Delivery, leave: Callable[[], None]) -> None:
         """Start work on a delivery that was taken over; it has the lane, and *leave* is called in the end."""
@@ -179,8 +176,9 @@ class Dispatcher:
 
     def _buried(self, task: asyncio.Task[None]) -> None:
         self._burying.discard(task)
-        if not task.cancelled() and isinstance(error := task.exception(), RpcError):
-            _log.error("an entry that cannot be read was left pending: %s", error)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            unknown = None if isinstance(error, RpcError) else error
+            _log.error("an entry that cannot be read was left pending: %s", error, exc_info=unknown)
 
 
 def _nothing() -> None:

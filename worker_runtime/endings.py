@@ -11,8 +11,8 @@ from broker.envelope import RAISED, RETURNED, Outcome, Reply, pack_call, pack_re
 from broker.errors import CallAbandoned
 from broker.keys import GROUP
 from broker.link import Link, Script, unheard
+from broker.outcomes import refused
 from worker_runtime.delivery import Delivery, Work
-from worker_runtime.invocation import refused
 from worker_runtime.once import Ticket
 from worker_runtime.settling import Settler, Store, append_stores
 

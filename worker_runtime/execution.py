@@ -5,24 +5,23 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from broker.codec import decode
 from broker.envelope import RAISED, Outcome
 from broker.errors import RpcError
 from broker.methods.method import Method
-from broker.names import call_id
+from broker.outcomes import refused
 from client.deadline import RedisClock
+from worker_runtime.call_context import CallContext
 from worker_runtime.claims import Claims
-from worker_runtime.context import Context
 from worker_runtime.delivery import Work
 from worker_runtime.endings import Endings
-from worker_runtime.invocation import Invocation, caller_gone, refused, run
+from worker_runtime.invocation import Invocation, caller_gone
 from worker_runtime.once import Ticket
+from worker_runtime.running import run
 
 GRACE_SECONDS: Final = 5.0
 """How long after its deadline a call's lease is still renewed: the time to tell its caller."""
@@ -39,36 +38,6 @@ class Admitted(NamedTuple):
     replied: bool = False
     ticket: Ticket | None = None
     leave: Callable[[], None] | None = None
-
-
-class CallContext(Context):
-    """A context whose rarely wanted parts are worked out when somebody asks."""
-
-    __slots__ = ("_clock", "_work", "expires")
-
-    def __init__(self, work: Work, loop: asyncio.AbstractEventLoop, clock: RedisClock, expires: float) -> None:
-        delivery = work.delivery
-        Context.__init__(self, "", loop, None, delivery.delivery_count, exports=delivery.source.serving.exports)
-        self._work = work
-        self._clock = clock
-        self.expires = expires
-        """Seconds of the event loop's clock."""
-
-    @property
-    def call_id(self) -> str:
-        """The ID of the call, the same as at its caller."""
-        call = self._work.call
-        return call_id(call.caller, call.sequence, self._work.delivery.source.keys.service)
-
-    @property
-    def deadline(self) -> datetime:
-        """The moment (aware) after which nobody waits for the answer any more."""
-        if self._clock.offset_ms:
-            # Redis's clock shows time since the epoch; nothing depends on this process's own.
-            moment = self._clock.at(self.expires) / 1000
-        else:
-            moment = time.time() + self.expires - self._loop.time()
-        return datetime.fromtimestamp(moment, UTC)
 
 
 class Execution:

@@ -13,13 +13,12 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Final, Protocol
 
 from broker.errors import RpcError
 from broker.keys import GROUP
 from broker.link import Address, Link, Script
-from worker_runtime.claims import Held
-from worker_runtime.queues.held import HeldMessage
+from worker_runtime.delivery import Key
 
 RENEW: Final = Script("renew")
 
@@ -31,8 +30,25 @@ LARGEST_BATCH: Final = 500
 _log = logging.getLogger("callyard.worker")
 
 
-Leased = Held | HeldMessage
-"""What has a lease: a call or a message."""
+class Leased(Protocol):
+    """What has a lease: a call or a message in the hands of this process."""
+
+    claimed: float
+    """When Redis last heard that it is still worked on; seconds of the monotonic clock."""
+    held_until: float
+    """Until when its lease is renewed."""
+    lost: bool
+    """Whether another worker has it now."""
+
+    @property
+    def stream(self) -> str:
+        """The key of the stream that it is pending in."""
+        ...
+
+    @property
+    def key(self) -> Key:
+        """Its fence."""
+        ...
 
 
 class Leases:
@@ -99,7 +115,7 @@ class Leases:
         due: dict[str, list[Leased]] = defaultdict(list)
         for held in self._held():
             if held.held_until >= now > held.claimed + self._lease / 3 and not held.lost:
-                due[_place(held)[0]].append(held)
+                due[held.stream].append(held)
         if due:
             link = await self._connected()
             for stream, batch in due.items():
@@ -116,10 +132,10 @@ class Leases:
     async def _renew(self, link: Link, stream: str, batch: list[Leased], now: float) -> None:
         arguments: list[str | int | bytes] = [GROUP, self._consumer]
         for held in batch:
-            arguments += _place(held)[1]
+            arguments += held.key
         lost = set(await RENEW.run(link, [stream], arguments))
         for held in batch:
-            if _place(held)[1][0] not in lost:
+            if held.key[0] not in lost:
                 held.claimed = now
             elif self._workers_loop is not None:
                 # Whether it has merely ended meanwhile is known there.
@@ -128,10 +144,3 @@ class Leases:
     def _check_lost(self, held: Leased) -> None:
         if any(held is other for other in self._held()):
             self._lost(held)
-
-
-def _place(held: Leased) -> tuple[str, tuple[bytes, int]]:
-    """The stream and the fence of *held*."""
-    if isinstance(held, HeldMessage):
-        return held.stream, held.key
-    return held.work.delivery.source.stream, held.work.delivery.key

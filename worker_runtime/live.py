@@ -3,59 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Any, cast
 
 from broker.envelope import RETURNED, Outcome, Step
-from broker.errors import Overloaded, PayloadTooLarge, ProtocolError, RpcError
+from broker.errors import RpcError
+from broker.outcomes import OF_PROGRAMS, refused, together
 from client.session.live import LiveSession
-from client.session.outcomes import together
-from client.session.programs import ProgramRun, Raised
-from client.session.receivers import apply
+from client.session.programs import Enter, ProgramRun, Raised, describe_each
 from client.session.receiving import Receiving
 from client.session.sending import Sending
 from worker_runtime.context import ABORTED
-from worker_runtime.invocation import Invocation, checked, enter, find_method, raised, refused, wrong_response
+from worker_runtime.invocation import Invocation
+from worker_runtime.steps import checked, find_method, run_method
 
 _CONTEXT_GONE = "The execution context which hosts this callback is no longer running."
 
 
 async def run_program(invocation: Invocation, threads: Executor) -> Outcome:
     """Run all steps of the call of *invocation*; how those ended whose outcomes are wanted. Never raises."""
-    work, source = invocation.work, invocation.work.delivery.source
-    program = work.call.program
-    want = _wanted(work.call.options.get("want"), len(program))
-
-    async def on_entrypoint(step: Step, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        method = find_method(source, step)
-        given, named = checked(method, list(args), dict(kwargs))
-        value = await enter(invocation, method, step, given, named, threads)
-        wrong = wrong_response(method, value)
-        if wrong is not None:
-            raise wrong
-        return value
-
-    def introduced() -> LiveSession:
-        session = open_session(invocation)
-        session.introduce()
-        return session
-
-    def receiving() -> Receiving:
-        return Receiving(source.serving.caller, invocation.session, promises=True, create=introduced)
-
-    run = ProgramRun(program, on_entrypoint, receiving, source.serving.runner, source.limit)
+    call, source = invocation.work.call, invocation.work.delivery.source
+    want = _wanted(call.options.get("want"), len(call.program))
+    run = ProgramRun(
+        call.program, _on_entrypoint(invocation, threads), _receiving(invocation), source.serving.runner, source.limit
+    )
     try:
         values = await run.run(want)
         if invocation.ctx.aborted is not None:
             raise invocation.ctx.aborted
-        room = source.limit
-        rows: list[tuple[int, Outcome]] = []
-        for step in want:
-            rows.append((step, _outcome(invocation, values[step], room)))
-            room -= len(rows[-1][1].body)
+        rows = describe_each(values, want, source.limit, lambda value, room: _described(invocation, value, room))
     except BaseException as error:
-        return _whole(invocation, _failed(invocation, error))
+        return _whole(invocation, invocation.failed(error, ours=OF_PROGRAMS))
     finally:
         run.dispose()
     return _whole(invocation, rows[0][1]) if len(rows) == 1 else together(_inbox(invocation), rows)
@@ -64,19 +43,6 @@ async def run_program(invocation: Invocation, threads: Executor) -> Outcome:
 def returned(invocation: Invocation, value: Any) -> Outcome:
     """The outcome of a call that returned *value*, which is not plain."""
     return _whole(invocation, _returned(invocation, value, invocation.work.delivery.source.limit))
-
-
-async def descend(
-    invocation: Invocation, value: Any, step: Step, args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> Any:
-    """Follow the rest of the path of *step* into the value of a property.
-
-    Raises:
-        MethodNotFound: it leads nowhere.
-        Exception: what is called there raised.
-    """
-    runner = invocation.work.delivery.source.serving.runner
-    return await apply(value, step.kind, step.path[1:], args, kwargs, runner)
 
 
 def open_session(invocation: Invocation) -> LiveSession:
@@ -119,18 +85,34 @@ async def _close(invocation: Invocation, limit: float) -> None:
     await invocation.ctx.drain(0 if invocation.ctx.aborted else limit)
 
 
-def _outcome(invocation: Invocation, value: Any, room: int) -> Outcome:
-    return _failed(invocation, value.error) if isinstance(value, Raised) else _returned(invocation, value, room)
+def _on_entrypoint(invocation: Invocation, threads: Executor) -> Enter:
+    """Runs the steps of a program that begin at the entrypoint."""
+    source = invocation.work.delivery.source
+
+    async def enter(step: Step, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        method = find_method(source, step)
+        given, named = checked(method, list(args), dict(kwargs))
+        return await run_method(invocation, method, step, given, named, threads)
+
+    return enter
 
 
-def _failed(invocation: Invocation, error: BaseException) -> Outcome:
-    if isinstance(error, _OURS) and not error.remote and invocation.ctx.aborted is None:
-        return refused(error)
-    return raised(invocation, error)
+def _receiving(invocation: Invocation) -> Callable[[], Receiving]:
+    """Makes what reads the arguments of a step; the first reference in them opens the session."""
+
+    def introduced() -> LiveSession:
+        session = open_session(invocation)
+        session.introduce()
+        return session
+
+    caller = invocation.work.delivery.source.serving.caller
+    return lambda: Receiving(caller, invocation.session, promises=True, create=introduced)
 
 
-_OURS = (Overloaded, PayloadTooLarge, ProtocolError)
-"""What is wrong with a program or with its references."""
+def _described(invocation: Invocation, value: Any, room: int) -> Outcome:
+    if isinstance(value, Raised):
+        return invocation.failed(value.error, ours=OF_PROGRAMS)
+    return _returned(invocation, value, room)
 
 
 def _returned(invocation: Invocation, value: Any, room: int) -> Outcome:

@@ -13,6 +13,7 @@ from broker.envelope import FETCH, RAISED, RESULTS, RETURNED, Outcome, Step
 from broker.errors import RpcError
 from broker.failures import masked
 from broker.names import DEFAULT_ENTRYPOINT
+from broker.outcomes import read_together
 from worker_runtime.delivery import Work
 from worker_runtime.invocation import Invocation
 from worker_runtime.raised_at import raised_at
@@ -67,7 +68,7 @@ def describe_end(work: Work, outcome: Outcome, invocation: Invocation | None) ->
         "" if how == "returned" else _error(outcome),
         _request_line(step) if step is not None and fetched else "",
         _status(outcome) if fetched and how == "returned" else None,
-        "" if invocation is None else invocation.raised_at,
+        invocation.raised_at if invocation is not None and how == "raised" else "",
     )
 
 
@@ -86,8 +87,6 @@ def _of_the_last_step(outcome: Outcome) -> Outcome:
     """What counts of the outcome of a call with a session or of several steps: that of its last step."""
     if outcome.kind != RESULTS:
         return outcome
-    from client.session.outcomes import read_together
-
     return read_together(outcome.body)[1][-1][1]
 
 

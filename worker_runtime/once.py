@@ -10,9 +10,9 @@ from broker.codec import decode, encode
 from broker.envelope import Outcome, Reply, pack_reply, unpack_reply
 from broker.errors import CallTimeout, IdempotencyConflict, ProtocolError
 from broker.link import Link, Script
+from broker.outcomes import refused
 from client.call_options import LONGEST_KEY
 from worker_runtime.delivery import Work
-from worker_runtime.invocation import refused
 from worker_runtime.settling import Store
 
 ONCE: Final = Script("once")

@@ -65,36 +65,59 @@ async def _serve(
     if observer is not None:
         worker.observe(observer)
     _beating = None if health is None else asyncio.create_task(_beat(health), name="beat")
-    starting = asyncio.create_task(worker.start())
     stop = asyncio.create_task(signals.get())
-    await asyncio.wait([starting, stop], return_when=asyncio.FIRST_COMPLETED)
-    if not starting.done():
-        starting.cancel()
-        await asyncio.wait([starting])
+    if not await _started(worker, stop):
         return Exit.DRAINED
-    starting.result()
     _spare_collector()
     url = await _start_gateway(worker, gateway)
+    _announce(plan, address, url, health)
+    failure = await _failure_before(stop, worker)
+    if health is not None:
+        health.state = "draining"
+    if failure is not None:
+        _log.critical("a part of the worker ended unexpectedly", exc_info=failure)
+        await worker.drain(0)
+        return Exit.CRASHED
+    code = await _drain(worker, plan.settings.grace, signals, gateway)
+    if code is not Exit.DRAINED:
+        _leave_soon(code)
+    return code
+
+
+async def _started(worker: Worker, stop: asyncio.Task[int]) -> bool:
+    """Start *worker*; False where *stop* came first, and it was given up.
+
+    Raises: what starting it raises.
+    """
+    starting = asyncio.create_task(worker.start())
+    await asyncio.wait([starting, stop], return_when=asyncio.FIRST_COMPLETED)
+    if starting.done():
+        starting.result()
+        return True
+    starting.cancel()
+    await asyncio.wait([starting])
+    return False
+
+
+def _announce(plan: Plan, address: Address, url: str, health: Health | None) -> None:
+    """Say that calls are taken from now on, to whoever wants to know."""
     # The parent first: whoever reads the line may do something that needs it to know.
     tell_ready(FirstService.of(plan).dump())
     say(ready_line(plan, address) + (f" http={url}" if url else ""))
     if health is not None:
         health.state = "ready"
+
+
+async def _failure_before(stop: asyncio.Task[int], worker: Worker) -> BaseException | None:
+    """Wait until it is time to stop, by a signal or for want of a parent; what *worker* failed with, if it did."""
     failed = asyncio.create_task(worker.failed())
     orphaned = asyncio.create_task(_parent_gone())
     await asyncio.wait([stop, failed, orphaned], return_when=asyncio.FIRST_COMPLETED)
     orphaned.cancel()
-    if health is not None:
-        health.state = "draining"
     if failed.done():
-        _log.critical("a part of the worker ended unexpectedly", exc_info=failed.exception())
-        await worker.drain(0)
-        return Exit.CRASHED
+        return failed.exception() or RuntimeError("a part of it returned")
     failed.cancel()
-    code = await _drain(worker, plan.settings.grace, signals, gateway)
-    if code is not Exit.DRAINED:
-        _leave_soon(code)
-    return code
+    return None
 
 
 async def _beat(health: Health) -> None:

@@ -6,6 +6,8 @@ import os
 import sys
 import traceback
 
+from broker.errors import StandIn
+
 
 def raised_at(error: BaseException, cls: type) -> str:
     """File and line of the innermost frame of *error* that lies beside or below the module of *cls*, as `shop.py:12`.
@@ -16,6 +18,8 @@ def raised_at(error: BaseException, cls: type) -> str:
     if not file:
         return ""
     folder = os.path.join(os.path.dirname(file), "")  # noqa: PTH118, PTH120 -- texts are compared, many a call
+    if isinstance(error, StandIn):
+        error = error.error
     found = ""
     for frame, line in traceback.walk_tb(error.__traceback__):
         name = frame.f_code.co_filename

@@ -73,19 +73,7 @@ def supervise(
     while one of them is, and makes progress while this function does.
     """
     wake = threading.Event()
-    received: list[int] = []
-
-    def on_signal(number: int, _frame: object) -> None:
-        received.append(number)
-        wake.set()
-
-    def on_child(_number: int, _frame: object) -> None:
-        wake.set()
-
-    signal.signal(signal.SIGTERM, on_signal)
-    if RELOADED not in os.environ:
-        signal.signal(signal.SIGINT, on_signal)
-    signal.signal(signal.SIGCHLD, on_child)
+    received = _signals(wake)
     slots = [Slot(command, environment) for _ in range(settings.processes)]
     while not received and not parent_gone():
         for slot in slots:
@@ -102,6 +90,25 @@ def supervise(
     if not received:
         received.append(signal.SIGTERM)
     return _drain(slots, received, settings.grace, wake, health)
+
+
+def _signals(wake: threading.Event) -> list[int]:
+    """The signals that ask this process to end, as they come; *wake* is set by them, and when a process has ended."""
+    received: list[int] = []
+
+    def on_signal(number: int, _frame: object) -> None:
+        received.append(number)
+        wake.set()
+
+    def on_child(_number: int, _frame: object) -> None:
+        wake.set()
+
+    signal.signal(signal.SIGTERM, on_signal)
+    if RELOADED not in os.environ:
+        # A terminal sends Ctrl-C to a reloader and its processes alike, and the reloader passes it on as SIGTERM.
+        signal.signal(signal.SIGINT, on_signal)
+    signal.signal(signal.SIGCHLD, on_child)
+    return received
 
 
 def _report(slots: Sequence[Slot], health: Health | None) -> None:

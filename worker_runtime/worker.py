@@ -11,24 +11,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from broker.codec import pack, unpack
 from broker.errors import ConfigurationError, RpcError
 from broker.keys import GROUP, ServiceKeys
 from broker.link import Address, Link, Script
-from broker.registry import forget_entrypoints, publish_offers, publish_version
 from client.caller import Caller
 from client.outgoing import close_pool
 from client.session.running import Runner
 from worker_runtime.bindings import Exports, build_env
+from worker_runtime.claims import Held
 from worker_runtime.config import ServiceConfig, Settings
-from worker_runtime.consumer import LONGEST_BLOCK_MS, Consumer
+from worker_runtime.consumer import Consumer
+from worker_runtime.control import Control
 from worker_runtime.d1.holdings import Holdings
 from worker_runtime.delivery import Source
 from worker_runtime.dispatcher import Dispatcher
 from worker_runtime.env_types import types_of_env
+from worker_runtime.groups.reading import SLOWEST_STOP
 from worker_runtime.leases import Leased, Leases
 from worker_runtime.masking import mask_of
 from worker_runtime.observing import Observer
+from worker_runtime.offering import Figures, Offering
 from worker_runtime.queues.consumers import QueueConsumers
 from worker_runtime.queues.held import HeldMessage
 from worker_runtime.service import Service
@@ -38,8 +40,6 @@ from worker_runtime.watchdog import Watchdog
 
 RETIRE: Final = Script("retire")
 
-OFFER_SECONDS: Final = 5.0
-CARD_TTL_MS: Final = 30_000
 _LONG_OUTAGE_SECONDS: Final = 10.0
 _COMING_BACK_SECONDS: Final = 2.5
 """What callers need at most to connect again once Redis is back, by their pauses between tries."""
@@ -86,41 +86,33 @@ class Worker:
         self.address: Final = address
         settings = plan.settings
         self._commands = Link(address, name=f"callyard-{self.name}", resend=True)
-        block = LONGEST_BLOCK_MS / 1000
-        self._reading = Link(address, name=f"callyard-reader-{self.name}", resend=False, silence=block + 10)
         self._caller = Caller(address, self._commands, prefix=settings.prefix, limit=settings.max_message_bytes)
+        clock = self._caller.clock
+        names = [service.name for service, _ in plan.services]
         self._dispatcher = Dispatcher(
-            self._commands,
-            self.name,
-            self._caller.clock,
-            concurrency=settings.concurrency,
-            services=[service.name for service, _ in plan.services],
+            self._commands, self.name, clock, concurrency=settings.concurrency, services=names
         )
         self._holdings = Holdings()
         self.servings: Final = [self._serving(service, config) for service, config in plan.services]
-        sources = [
+        self._sources = [
             Source(serving, entrypoint) for serving in self.servings for entrypoint in serving.service.entrypoints
         ]
-        self._sources = sources
-        self._offers: list[Mapping[str, Any]] = [
-            mask_of([config]).value(service.describe(config.settings.service_version))
-            for service, config in plan.services
-        ]
-        self._sweeper = Sweeper(self._commands, self.name, self._caller.clock, sources, self._dispatcher)
+        self._sweeper = Sweeper(self._commands, self.name, clock, self._sources, self._dispatcher)
         self._consumer = Consumer(
-            self._commands, self._reading, self.name, sources, self._dispatcher, self._sweeper.hold_off
+            self._commands, address, self.name, self._sources, self._dispatcher, self._sweeper.hold_off
         )
         self._consumer.swept = lambda: self._sweeper.waiting
-        configs = [config.queue_consumers for _, config in plan.services]
-        served = zip(self.servings, configs, strict=True)
-        self._queues = QueueConsumers(self._commands, address, self.name, self._caller.clock, served)
+        consumed = [config.queue_consumers for _, config in plan.services]
+        self._queues = QueueConsumers(
+            self._commands, address, self.name, clock, zip(self.servings, consumed, strict=True)
+        )
         self._watchdog = Watchdog(self._dispatcher.claims.held)
         look = self._watchdog.look if guarded else _no_look
         lease = min(config.settings.lease for _, config in plan.services)
         self._leases = Leases(address, self.name, lease, self._held, self._lose, look)
-        self._control = Link(address, name=f"callyard-control-{self.name}", resend=False, silence=3600)
-        self._control.on_open.append(self._subscribe)
-        self._control.on_push = self._controlled
+        offers = zip(self.servings, _offers(plan), strict=True)
+        self._offering = Offering(self._commands, self.name, clock, list(offers), self._figures)
+        self._control = Control(address, self.name, self.servings, self._dispatcher.cancel, self._sweeper.wake)
         self._tasks: list[asyncio.Task[None]] = []
         self._reader: asyncio.Task[None] | None = None
 
@@ -136,11 +128,11 @@ class Worker:
         try:
             await self._holdings.migrate()
             await self._commands.open(timeout)
-            await asyncio.gather(self._reading.open(timeout), self._control.open(timeout))
+            await asyncio.gather(self._consumer.reader.link.open(timeout), self._control.link.open(timeout))
             await self._caller.start()
-            await self._consumer.create_groups()
+            await self._consumer.reader.create_groups()
             await self._queues.open(timeout)
-            await self._offer()
+            await self._offering.publish()
         except BaseException:
             await self._disconnect()
             await self._holdings.aclose()
@@ -151,10 +143,10 @@ class Worker:
         self._tasks = [
             asyncio.create_task(self._dispatcher.watch(self._watchdog.beat), name="deadlines"),
             asyncio.create_task(
-                self._dispatcher.watch_callers(self._caller.holders, self._caller.holder_gone), name="callers"
+                self._dispatcher.watch_callers(self._caller.held.holders, self._caller.held.holder_gone), name="callers"
             ),
             asyncio.create_task(self._sweeper.run(), name="sweeper"),
-            asyncio.create_task(self._keep_offering(), name="offers"),
+            asyncio.create_task(self._offering.run(), name="offers"),
             asyncio.create_task(self._keep_reading(), name="progress"),
             *self._queues.start(),
         ]
@@ -203,14 +195,14 @@ class Worker:
             sweeper.cancel()
             await asyncio.wait([sweeper], timeout=2)
         if self._reader is not None:
-            await asyncio.wait([self._reader], timeout=LONGEST_BLOCK_MS / 1000 + 1)
+            await asyncio.wait([self._reader], timeout=SLOWEST_STOP)
         await self._queues.stop()
         give_up = asyncio.get_running_loop().time() + grace
         drained = all(await asyncio.gather(self._dispatcher.drain(grace), self._queues.drain(grace)))
         drained = drained and await self._let_go(give_up)
         if not drained:
             await asyncio.gather(self._dispatcher.abandon(), self._queues.abandon())
-            await self._call_sweepers()
+            await self._control.call_sweepers(self._commands)
         for task in self._tasks:
             task.cancel()
         await self._leases.stop()
@@ -244,10 +236,13 @@ class Worker:
         """Wait until callers hold nothing of this process, at most until *give_up*; whether that came about."""
         try:
             async with asyncio.timeout_at(give_up):
-                await self._caller.wait_unheld()
+                await self._caller.held.wait_unheld()
         except TimeoutError:
             return False
         return True
+
+    def _figures(self) -> Figures:
+        return Figures(len(self._dispatcher.claims.running), self._dispatcher.begun)
 
     def _held(self) -> list[Leased]:
         return [*self._dispatcher.claims.held(), *self._queues.held()]
@@ -255,44 +250,13 @@ class Worker:
     def _lose(self, held: Leased) -> None:
         if isinstance(held, HeldMessage):
             self._queues.lose(held)
-        else:
+        elif isinstance(held, Held):
             self._dispatcher.lose(held)
-
-    async def _subscribe(self) -> None:
-        for serving in self.servings:
-            alive = serving.keys.alive(self._caller.id)
-            await self._control.send_now("SUBSCRIBE", serving.keys.control)
-            # Nobody writes to it: that it is subscribed tells callers that this process lives.
-            await self._control.send_now("SUBSCRIBE", alive)
-
-    def _controlled(self, message: Any) -> None:
-        match message:
-            case [b"message", _, bytes(data)]:
-                try:
-                    told = unpack(data)
-                except RpcError:
-                    return
-                match told:
-                    case [1, "cancel", str(caller), int(sequence)]:
-                        self._dispatcher.cancel(caller, sequence)
-                    case [1, "sweep"]:
-                        self._sweeper.wake()
-                    case _:
-                        # From a version that knows more; nothing depends on it.
-                        return
-            case _:
-                return
 
     async def _let_callers_come_back(self) -> None:
         """Hold replies back after a long outage: the channels of callers lapsed, and are made anew by them."""
         if self._commands.outage > _LONG_OUTAGE_SECONDS:
             await asyncio.sleep(_COMING_BACK_SECONDS)
-
-    async def _call_sweepers(self) -> None:
-        """Tell the other workers that something was given back; they would find it by themselves, but later."""
-        if self._commands.connected:
-            told = [self._commands.send("PUBLISH", s.keys.control, pack([1, "sweep"])) for s in self.servings]
-            await asyncio.wait(told, timeout=1)
 
     async def _keep_reading(self) -> None:
         """See to it that calls are being read: a reader that hears nothing gets a new connection, then ends the worker.
@@ -303,44 +267,19 @@ class Worker:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(1)
-            silent = loop.time() - self._consumer.beat if self._reading.connected else 0.0
+            silent = loop.time() - self._consumer.beat if self._consumer.reader.link.connected else 0.0
             if silent > 2 * _SILENT_SECONDS:
                 raise RuntimeError(f"no calls could be read for {silent:.0f} s")
             if _SILENT_SECONDS < silent < _SILENT_SECONDS + 2:
                 _log.error("no answer to a read for %.0f s: making a new connection", silent)
-                self._reading.reset()
-
-    async def _keep_offering(self) -> None:
-        while True:
-            await asyncio.sleep(OFFER_SECONDS)
-            try:
-                await self._offer()
-            except RpcError as error:
-                _log.warning("cannot renew what is offered: %s", error)
-
-    async def _offer(self) -> None:
-        for serving, offers in zip(self.servings, self._offers, strict=True):
-            # In this order: to others, an offer without a version is one that was left behind.
-            now = self._caller.clock.at(asyncio.get_running_loop().time())
-            await publish_version(self._commands, serving.keys, serving.service.names, now)
-            await publish_offers(self._commands, serving.keys, offers, backlog=serving.settings.backlog)
-            await forget_entrypoints(self._commands, serving.keys)
-            card = serving.keys.worker(self.name)
-            stored = self._commands.send(
-                "HSET", card, "pid", os.getpid(), "host", socket.gethostname(),
-                "running", len(self._dispatcher.claims.running), "begun", self._dispatcher.begun,
-            )  # fmt: skip
-            renewed = self._commands.send("PEXPIRE", card, CARD_TTL_MS)
-            await stored
-            await renewed
+                self._consumer.reader.link.reset()
 
     async def _retire(self) -> None:
         try:
             async with asyncio.timeout(2):
                 for stream in [*[source.stream for source in self._sources], *self._queues.streams]:
                     await RETIRE.run(self._commands, [stream], [GROUP, FORGOTTEN_MS, self.name])
-                for serving in self.servings:
-                    await self._commands.send("DEL", serving.keys.worker(self.name))
+                await self._offering.withdraw()
         except (RpcError, TimeoutError) as error:
             _log.info("left without saying goodbye: %s", error)
 
@@ -348,8 +287,15 @@ class Worker:
         await self._queues.close()
         await close_pool()
         await self._caller.close()
-        for link in (self._reading, self._control, self._commands):
+        for link in (self._consumer.reader.link, self._control.link, self._commands):
             await link.close()
+
+
+def _offers(plan: Plan) -> list[Mapping[str, Any]]:
+    """What each service offers, its secrets masked: a default of a parameter may be one."""
+    return [
+        mask_of([config]).value(service.describe(config.settings.service_version)) for service, config in plan.services
+    ]
 
 
 def _no_look() -> None:

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from broker.http import Blob, File, FormData, Headers, Request, Response
 from broker.methods.target import RpcTarget
-from worker_runtime.context import env, exports, wait_until, waitUntil
 from worker_runtime.entrypoint import WorkerEntrypoint
+from worker_runtime.importable import env, exports, wait_until, waitUntil
 from worker_runtime.overriding import patch_env, with_env
 
 if TYPE_CHECKING:

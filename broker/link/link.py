@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from broker.errors import AuthenticationFailed, BrokerUnavailable, LinkLost, RpcError
 from broker.link.address import Address
-from broker.link.replies import AUTHENTICATION, ReplyError
+from broker.link.opening import establish, greet, silence_of, unreachable
 from broker.link.wire import Argument, Reading, Waiting, Wire, pack_command
 
 CONNECT_TIMEOUT = 5.0
@@ -118,7 +117,7 @@ class Link:
     def queue(self, command: Waiting) -> None:
         """Send *command* with the others of this tick, as `send` does."""
         if self._closed or not (self._resend or self._open.is_set()):
-            command.future.set_exception(self._gone("not connected"))
+            command.future.set_exception(unreachable(self.address, "not connected"))
             return
         self._queued.append(command)
         if not self._flushing and self._open.is_set():
@@ -155,7 +154,7 @@ class Link:
         """Send one command at once, before those that queue up; for hooks in `on_open`."""
         future: asyncio.Future[Any] = self._loop.create_future()
         if self._wire is None:
-            future.set_exception(self._gone("not connected"))
+            future.set_exception(unreachable(self.address, "not connected"))
         else:
             self._wire.write([Waiting(pack_command(arguments), future)])
         return future
@@ -188,9 +187,9 @@ class Link:
         wire: Wire | None = None
         try:
             async with asyncio.timeout(limit):
-                wire = await self._establish()
+                wire = await establish(self.address, self._lost)
                 wire.on_push = self.on_push
-                await self._greet(wire)
+                await greet(wire, self.address, self.name)
                 self._wire = wire
                 self.scripts.clear()
                 self.outage = self._loop.time() - self._lost_at if self._lost_at else 0.0
@@ -204,76 +203,12 @@ class Link:
             if wire is not None:
                 wire.close()
             if isinstance(error, (TimeoutError, LinkLost)):
-                raise self._gone(self._silence_of(wire)) from error
+                raise unreachable(self.address, silence_of(self.address, wire)) from error
             raise
         self._open.set()
         self._lost_at = None
         self.flush()
         self._listen_for_silence()
-
-    def _silence_of(self, wire: Wire | None) -> str:
-        if wire is not None and wire.why is not None:
-            return wire.why
-        if self.address.tls is not None:
-            return "it does not answer (if it does not speak TLS, write redis://)"
-        if wire is not None and not wire.alive and wire.heard == wire.made:
-            return "it closes the connection (if it speaks TLS, write rediss://)"
-        return "it does not answer"
-
-    async def _establish(self) -> Wire:
-        loop = self._loop
-        address = self.address
-        wires: list[Wire] = []
-
-        def factory() -> Wire:
-            wire = Wire(lambda error: self._lost(wire, error))
-            wires.append(wire)
-            return wire
-
-        try:
-            if address.path is not None:
-                await loop.create_unix_connection(factory, address.path)
-            else:
-                transport, _ = await loop.create_connection(factory, address.host, address.port, ssl=address.tls)
-                _tune(transport.get_extra_info("socket"))
-        except TimeoutError as error:
-            raise self._gone("it does not answer") from error
-        except OSError as error:
-            no_tls = address.tls is not None and (
-                isinstance(error, ConnectionResetError) or "WRONG_VERSION" in str(error)
-            )
-            raise self._gone(self._silence_of(None) if no_tls else _reason(error)) from error
-        return wires[-1]
-
-    async def _greet(self, wire: Wire) -> None:
-        address = self.address
-        greetings: list[tuple[Argument, ...]] = []
-        if address.password is not None:
-            greetings.append(("AUTH", *([address.username] if address.username else []), address.password))
-        greetings.append(("CLIENT", "SETNAME", self.name))
-        if address.database:
-            greetings.append(("SELECT", address.database))
-        loop = self._loop
-        commands = [Waiting(pack_command(greeting), loop.create_future()) for greeting in greetings]
-        wire.write(commands)
-        replies = await asyncio.gather(*[command.future for command in commands], return_exceptions=True)
-        for greeting, reply in zip(greetings, replies, strict=True):
-            if isinstance(reply, ReplyError):
-                if greeting[0] == "CLIENT" and reply.code == "NOPERM":
-                    # The name is for people; a user who may not set it can do everything else.
-                    continue
-                raise self._refused(reply) from reply
-            if isinstance(reply, BaseException):
-                raise reply
-
-    def _refused(self, error: ReplyError) -> RpcError:
-        if error.code in AUTHENTICATION or "AUTH" in error.message or "password" in error.message:
-            return AuthenticationFailed(
-                f"Redis at {self.address.shown} refuses the user or the password: {error.message} "
-                "Put them into the URL: redis://USER:PASSWORD@HOST:PORT.",
-                executed="no",
-            )
-        return self._gone(error.message)
 
     def _lost(self, wire: Wire, error: Exception | None) -> None:
         unanswered = list(wire.waiting)
@@ -337,22 +272,3 @@ class Link:
                 command.future.set_exception(lost)
                 # Nobody may be waiting any longer, which is no reason for a complaint in the log.
                 command.future.exception()
-
-    def _gone(self, why: str) -> BrokerUnavailable:
-        return BrokerUnavailable(
-            f"No Redis at {self.address.shown}: {why}. Start one there, or say where it is "
-            "(--broker URL, connect(URL) or $BROKER_URL).",
-            executed="no",
-        )
-
-
-def _tune(connection: Any) -> None:
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-
-
-def _reason(error: OSError) -> str:
-    text = error.strerror or str(error)
-    if isinstance(error, ConnectionRefusedError) or "refused" in str(error).lower() or "Connect call failed" in text:
-        return "connection refused"
-    return text.lower() if text else type(error).__name__

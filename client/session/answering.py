@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from broker.envelope import Outcome, Step
-from broker.errors import CallTimeout
+from broker.envelope import RETURNED, Outcome, Step
+from broker.errors import CallCancelled, CallTimeout, RpcError
+from broker.outcomes import OF_PROGRAMS, raised, refused, together
 from broker.session import Asked, Cancelled
 from client.deadline import enclosing_deadline
 from client.session.exported import Exported
-from client.session.outcomes import raised, refused, returned, together
-from client.session.programs import ProgramRun, Raised
+from client.session.programs import ProgramRun, Raised, describe_each
 from client.session.receivers import apply
 from client.session.receiving import Receiving
 from client.session.sending import Sending
@@ -59,8 +59,8 @@ class Answering:
                 outcome = await self._outcome(asked, exported)
         except TimeoutError:
             outcome = refused(CallTimeout("The call was cancelled at its deadline.", executed="yes"))
-        except asyncio.CancelledError as error:
-            session.answer(asked.number, raised(error))
+        except asyncio.CancelledError:
+            session.answer(asked.number, refused(CallCancelled("The call was cancelled.", executed="maybe")))
             raise
         finally:
             exported.let_go()
@@ -78,19 +78,21 @@ class Answering:
         run = ProgramRun(asked.program, enter, receiving, exported.runner, session.limit)
         try:
             values = await run.run(asked.want)
-            room = session.limit
-            rows: list[tuple[int, Outcome]] = []
-            for step in asked.want:
-                rows.append((step, self._described(values[step], room)))
-                room -= len(rows[-1][1].body)
+            rows = describe_each(values, asked.want, session.limit, self._described)
         except Exception as error:
-            return raised(error)
+            return raised(error, ours=OF_PROGRAMS)
         finally:
             run.dispose()
         return rows[0][1] if len(rows) == 1 else together(None, rows)
 
     def _described(self, value: Any, room: int) -> Outcome:
-        session = self._session
         if isinstance(value, Raised):
-            return raised(value.error)
-        return returned(value, Sending(session.caller, session.service, session, transfer=True), room)
+            return raised(value.error, ours=OF_PROGRAMS)
+        session = self._session
+        sending = Sending(session.caller, session.service, session, transfer=True)
+        try:
+            body = sending.encode(value, limit=max(0, room - 128))
+        except RpcError as error:
+            return refused(error)
+        sending.left()
+        return Outcome(RETURNED, body)

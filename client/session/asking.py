@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from broker.codec import encode_plain
 from broker.envelope import GET, RESULTS, Outcome, Step
 from broker.errors import CallTimeout, RpcError
+from broker.outcomes import read_together
 from broker.references import NotYet
 from broker.session import Returned
 from client.call import Call, check_path, extended, parts
 from client.deadline import earliest, enclosing_deadline, scope_deadline
 from client.program import Program
 from client.session.later import when_ready
-from client.session.outcomes import read_together
 from client.session.remote_target import RemoteTarget, SessionCall
 from client.session.sending import Sending, promised_calls
 

@@ -44,7 +44,8 @@ class Consuming:
         Raises:
             ProtocolError: it cannot be read.
         """
-        value = Receiving(self._session.caller, self._session).result(event.body, self._session.limit)
+        receiving = Receiving(self._session.caller, self._session)
+        value = receiving.whole(receiving.decode(event.body, self._session.limit))
         stream = self._stream(event.stream)
         if stream is not None:
             stream.arrive(value)

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from broker import session as events
 from broker.envelope import Outcome
 from broker.errors import RpcError, StubBroken, StubDisposed
+from broker.outcomes import refused
 from client.session.answering import Answering
 from client.session.asking import Asking
 from client.session.consuming import Consuming
 from client.session.exported import Exported
-from client.session.outcomes import refused
 from client.session.producing import Producing
 from client.session.remote_target import Reference, RemoteTarget
 from client.session.running import Runner

@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, cast
 
-from broker.envelope import GET, MAP, Step
+from broker.envelope import GET, MAP, Outcome, Step
 from broker.errors import ProtocolError
 from broker.methods.target import RpcTarget
 from client.object_stub import RpcStub
 from client.program import MOST_STEPS
 from client.session.exported import Exported
-from client.session.promises import Promised, check_places, fulfilled, promised_in
-from client.session.receivers import apply
+from client.session.promises import check_places
+from client.session.receivers import apply, fulfil
 from client.session.receiving import Receiving
 from client.session.running import Runner
 
@@ -96,12 +96,12 @@ class ProgramRun:
         return await apply(receiver, step.kind, step.path, args, kwargs, self._runner)
 
     async def _fulfilled(self, value: Any, before: int) -> Any:
-        kept: dict[Promised, Any] = {}
-        for promise in promised_in(value):
-            if not 1 <= promise.step <= before:
+        def value_of(step: int) -> Awaitable[Any]:
+            if not 1 <= step <= before:
                 raise ProtocolError("A step waits for one that does not come before it.", executed="no")
-            kept[promise] = await apply(await self._value(promise.step), GET, promise.path, (), {}, self._runner)
-        return fulfilled(value, kept)
+            return self._value(step)
+
+        return await fulfil(value, value_of, self._runner)
 
     async def _value(self, step: int) -> Any:
         """The value of the step of that number, counted from 1.
@@ -112,6 +112,17 @@ class ProgramRun:
         if isinstance(value, Raised):
             raise value.error
         return value
+
+
+def describe_each(
+    values: Sequence[Any], want: Sequence[int], room: int, describe: Callable[[Any, int], Outcome]
+) -> list[tuple[int, Outcome]]:
+    """The outcomes of the steps in *want*, which have *room* bytes together; *describe* makes one."""
+    rows: list[tuple[int, Outcome]] = []
+    for step in want:
+        rows.append((step, describe(values[step], room)))
+        room -= len(rows[-1][1].body)
+    return rows
 
 
 class Raised:

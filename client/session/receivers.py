@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, cast
 
 from broker.envelope import CALL, GET, MAP
@@ -55,6 +55,17 @@ async def apply(
         else:
             value = _member(value, name)
     return await _apply_to(await _arrived(value), kind, path, args, kwargs, runner)
+
+
+async def fulfil(value: Any, value_of: Callable[[int], Awaitable[Any]], runner: Runner) -> Any:
+    """*value* with what they lead to in place of the promises in it; *value_of* gives the value of a step.
+
+    Raises: what *value_of* raises, what `apply` does where a path leads nowhere, and `PayloadTooLarge`.
+    """
+    kept: dict[Promised, Any] = {}
+    for promised in promised_in(value):
+        kept[promised] = await apply(await value_of(promised.step), GET, promised.path, (), {}, runner)
+    return fulfilled(value, kept) if kept else value
 
 
 async def _apply_to(
@@ -157,9 +168,9 @@ async def _replay(item: Any, steps: Sequence[Any], template: Any, runner: Runner
 
 
 async def _fulfilled(value: Any, values: Sequence[Any], runner: Runner) -> Any:
-    kept: dict[Promised, Any] = {}
-    for promised in promised_in(value):
-        if not 0 <= promised.step < len(values):
+    async def value_of(step: int) -> Any:
+        if not 0 <= step < len(values):
             raise ProtocolError(_MALFORMED, executed="no")
-        kept[promised] = await apply(values[promised.step], GET, promised.path, (), {}, runner)
-    return fulfilled(value, kept) if kept else value
+        return values[step]
+
+    return await fulfil(value, value_of, runner)

@@ -50,20 +50,17 @@ class Receiving:
         try:
             return decode(data, limit=limit, references=self)
         except BaseException:
-            # Whoever keeps the exception would keep them, too.
-            for stub in self.stubs:
-                stub.dispose()
+            self.drop()
             raise
 
-    def result(self, data: bytes, limit: int) -> Any:
-        """The value in *data* as its caller gets it: a dict or list with stubs inside can be disposed as a whole.
+    def whole(self, value: Any) -> Any:
+        """*value* as its caller gets it: a dict or list with stubs inside can be disposed as a whole."""
+        return whole_result(value, self.stubs) if self.stubs and type(value) in (dict, list) else value
 
-        Raises: what `codec.decode` raises.
-        """
-        value = self.decode(data, limit)
-        if self.stubs and type(value) in (dict, list):
-            return whole_result(value, self.stubs)
-        return value
+    def drop(self) -> None:
+        """Give up all that came in it: it could not be read, and whoever keeps the exception would keep that too."""
+        for stub in self.stubs:
+            stub.dispose()
 
     def dispose(self) -> None:
         """Give up the stubs that came in it; streams go on."""

@@ -18,9 +18,9 @@ from broker.session import OBJECT
 from broker.session import SIGNAL as A_SIGNAL
 from broker.session import STREAM as A_STREAM
 from broker.values import REQUEST, RESPONSE
+from client.arguments import encode_arguments
 from client.bindings import dump_binding
 from client.call import Call, parts
-from client.caller import encode_arguments
 from client.member import Member
 from client.object_stub import ObjectTarget
 from client.session.exported import Exported
@@ -90,7 +90,7 @@ class Sending:
 
         With more than *room* bytes it may be too large once it has a head: then what can be divided is.
 
-        Raises: what `client.caller.encode_arguments` raises.
+        Raises: what `client.arguments.encode_arguments` raises.
         """
         self._recorded = args[0] if args else None
         return self._fitting(lambda: encode_arguments(args, kwargs, limit, self), limit if room is None else room)

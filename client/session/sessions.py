@@ -6,18 +6,18 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from broker import failures
-from broker.codec import decode, pack, unpack
-from broker.envelope import RAISED, RESULTS, RETURNED, VERSION, Outcome, Reply
-from broker.errors import Overloaded, ProtocolError, RpcError
+from broker.codec import pack, unpack
+from broker.envelope import RESULTS, VERSION, Outcome, Reply
+from broker.errors import Overloaded, ProtocolError
 from broker.link import unheard
+from broker.outcomes import read_outcome, read_together
 from broker.session.machine import BREAK, RELEASE
 from client.expiry import Expiry
 from client.program import settle
 from client.session.channels import InboxChannel, ReplyChannel, packed_for_caller
+from client.session.early import Early
 from client.session.live import LiveSession
 from client.session.liveness import Liveness
-from client.session.outcomes import read_together
 from client.session.receiving import Receiving
 from client.session.running import LOCAL, Runner
 
@@ -75,17 +75,11 @@ class Sessions:
 
     def read(self, kind: int, body: bytes, session: LiveSession | None) -> tuple[Any, Exception | None]:
         """The value of a step, or the error with which it ended."""
-        limit = self.caller.limit
-        try:
-            if kind == RETURNED:
-                return Receiving(self.caller, session).result(body, limit), None
-            described = decode(body, limit=limit)
-            return None, failures.load(described) if kind == RAISED else failures.load_refusal(described)
-        except RpcError as error:
-            error.executed = "yes"
-            return None, error
-        except (ValueError, TypeError, AttributeError) as error:
-            return None, ProtocolError(f"The reply cannot be read: {error}.", executed="yes")
+        receiving = Receiving(self.caller, session)
+        value, error = read_outcome(kind, body, self.caller.limit, receiving)
+        if error is not None:
+            receiving.drop()
+        return receiving.whole(value), error
 
     def answered(self, call: OpenCall, reply: Reply) -> None:
         """Give a call of ours, and each of its steps, what *reply* says of it."""
@@ -109,8 +103,8 @@ class Sessions:
             # The worker never opened it: nobody there holds what was sent.
             session.break_off("The call has ended.")
         elif session is not None:
-            for number, messages in call.early or ():
-                session.hear(number, messages)
+            if call.early is not None:
+                call.early.hand_to(session)
             session.release_hold()
 
     def _settle(self, call: OpenCall, rows: Sequence[tuple[int, Outcome]], session: LiveSession | None) -> None:
@@ -139,7 +133,8 @@ class Sessions:
             session.hear(number, messages)
         elif session is None and call is not None:
             # It has overtaken the reply that opens the session, as it can when Redis lost the scripts.
-            call.early = [*(call.early or ()), (number, messages)]
+            call.early = call.early or Early()
+            call.early.keep(number, messages, len(reply.body))
         elif _matters(messages):
             self.refuse(service, reply.sequence, inbox)
 

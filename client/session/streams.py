@@ -12,7 +12,7 @@ from broker import failures
 from broker.codec import encode
 from broker.errors import RpcError, StreamBroken
 from broker.http import BodyStream
-from client.session.outcomes import raised
+from broker.outcomes import raised
 from client.session.sending import LARGEST_PIECE
 from client.threads import in_thread, start_in_thread
 

@@ -17,6 +17,7 @@ from client import (
     PayloadTooLarge,
     ProtocolError,
     RpcError,
+    StreamBroken,
     StubBroken,
     on_broken,
 )
@@ -381,6 +382,26 @@ async def test_batches_of_another_worker_do_not_touch_a_session(trap, trap_place
             forge(trap_place, server, services._caller, call._record.sequence, 3, garbage)
             forge(trap_place, server, services._caller, 10**9, 3, garbage)
         assert await stub.ping() == "pong"
+
+
+@pytest.mark.parametrize(("batches", "size"), [(100, 1), (4, 1 << 20)])
+async def test_what_comes_before_the_reply_is_bounded(trap, trap_place, server, batches, size):
+    async with trap_place.connect() as services:
+        call = services.trap.rest(5)
+        await asyncio.sleep(0)
+        record = call._record
+        for number in range(1, batches + 1):
+            batch = pack(["x", number, [[CHUNKED, 1, number - 1, pack(b"x" * size)]]])
+            forge(trap_place, server, services._caller, record.sequence, 3, batch)
+        await until(lambda: record.early is not None and record.early.overrun, "the caller to have enough of it", 5)
+        reply = pack(["x", [[0, 0, msgpack.packb(ref(STREAM, 1))]]])
+        forge(trap_place, server, services._caller, record.sequence, 4, reply)
+
+        stream = await call
+
+        with pytest.raises(StreamBroken):
+            [chunk async for chunk in stream]
+        services._caller._tell(record)
 
 
 async def test_a_stream_whose_failure_cannot_be_read_ends_with_an_error(trap, trap_place, server):

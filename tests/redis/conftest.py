@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from broker.link import Link
 from tests.support.relay import Relay
-from tests.support.servers import emptied, port_of, serving
+from tests.support.servers import emptied, opened, port_of, serving
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +30,13 @@ def broker_url(request: pytest.FixtureRequest) -> str:
 def redis_url(redis_server: str) -> str:
     """For what only a real server can do; mark such tests `redis`."""
     return emptied(redis_server)
+
+
+@pytest.fixture
+async def link(broker_url: str) -> AsyncIterator[Link]:
+    link = await opened(broker_url)
+    yield link
+    await link.close()
 
 
 @pytest.fixture

@@ -20,13 +20,6 @@ ALL = [KEYS.names, KEYS.values, KEYS.metadata, KEYS.expires]
 
 
 @pytest.fixture
-async def link(broker_url):
-    link = await opened(broker_url)
-    yield link
-    await link.close()
-
-
-@pytest.fixture
 async def kv(link):
     seconds, _ = await link.send("TIME")
     return KVNamespace(link, KEYS, lambda: int(seconds) * 1000)

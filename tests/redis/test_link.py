@@ -16,13 +16,6 @@ SOON = 10
 
 
 @pytest.fixture
-async def link(broker_url: str):
-    link = await opened(broker_url)
-    yield link
-    await link.close()
-
-
-@pytest.fixture
 async def relayed(relay: Relay):
     link = await opened(relay.url)
     yield link

@@ -9,7 +9,6 @@ from broker.errors import Overloaded, RpcError, ServiceUnavailable
 from broker.keys import GROUP, ServiceKeys
 from client.open_call import OpenCall
 from client.producer import LARGEST_BATCH, Producer
-from tests.support.servers import opened
 
 KEYS = ServiceKeys("test", "svc")
 STREAM = KEYS.calls("Default")
@@ -48,11 +47,9 @@ class Calls:
 
 
 @pytest.fixture
-async def link(broker_url):
-    link = await opened(broker_url)
+async def link(link):
     await link.send("XGROUP", "CREATE", STREAM, GROUP, "0", "MKSTREAM")
-    yield link
-    await link.close()
+    return link
 
 
 async def entries(link):

@@ -15,11 +15,9 @@ DONE, AGAIN, DEAD = range(3)
 
 
 @pytest.fixture
-async def link(broker_url):
-    link = await opened(broker_url)
+async def link(link):
     await link.send("XGROUP", "CREATE", STREAM, GROUP, "0", "MKSTREAM")
-    yield link
-    await link.close()
+    return link
 
 
 async def send(link, *messages, token="t", most=100):

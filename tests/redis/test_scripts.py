@@ -17,13 +17,6 @@ AT_ONCE = 0
 
 
 @pytest.fixture
-async def link(broker_url):
-    link = await opened(broker_url)
-    yield link
-    await link.close()
-
-
-@pytest.fixture
 async def served(link):
     """A stream with its group, as a worker makes it, and an open reply channel."""
     await link.send("XGROUP", "CREATE", STREAM, GROUP, "0", "MKSTREAM")

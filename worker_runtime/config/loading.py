@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from worker_runtime.config import names
 from worker_runtime.config.assets import assets_config
@@ -10,7 +11,16 @@ from worker_runtime.config.environments import Section, select
 from worker_runtime.config.kv import kv_bindings
 from worker_runtime.config.main_file import main_file
 from worker_runtime.config.mistakes import Mistakes
-from worker_runtime.config.model import ServiceConfig, service_name
+from worker_runtime.config.model import (
+    AssetsConfig,
+    D1Binding,
+    KVBinding,
+    QueueConsumer,
+    QueueProducer,
+    ServiceBinding,
+    ServiceConfig,
+    service_name,
+)
 from worker_runtime.config.queues import queue_consumers, queue_producers
 from worker_runtime.config.reading import find, read
 from worker_runtime.config.secrets import secrets
@@ -41,22 +51,12 @@ def load(
     """
     file = find(path).absolute()
     section = select(read(file), environment, file=file)
-    mistakes, given = Mistakes(file), variables or {}
-    settings = Settings.collect(
-        _settings_table(section, mistakes), environment=process_environment, flags=flags or {}, mistakes=mistakes
-    )
+    mistakes = Mistakes(file)
+    settings = _settings(section, process_environment, flags or {}, mistakes)
     name = _name(section, mistakes)
     main = main_file(section, file.parent, mistakes)
-    bindings, notes = service_bindings(section, mistakes)
-    assets, said = assets_config(section, file.parent, main, mistakes)
-    held, remarks = databases(section, file.parent, mistakes)
-    namespaces, kv_notes = kv_bindings(section, mistakes)
-    producers, producer_notes = queue_producers(section, mistakes)
-    consumers, consumer_notes = queue_consumers(section, mistakes)
-    private = secrets(section, file.parent, given=given, process_environment=process_environment, mistakes=mistakes)
-    # Secrets replace variables of the same name, and the command line replaces both; a secret stays one.
-    plain = {key: value for key, value in {**_variables(section, mistakes), **given}.items() if key not in private}
-    names.check_unique(section, plain, private, mistakes)
+    bound = _bound(section, file.parent, main, mistakes)
+    plain, private = _values(section, file.parent, variables or {}, process_environment, mistakes)
     mistakes.check()
     return ServiceConfig(
         name=name,
@@ -65,16 +65,65 @@ def load(
         file=file,
         variables=plain,
         secrets=private,
-        bindings=bindings,
-        assets=assets,
-        databases=held,
-        kv_namespaces=namespaces,
-        queue_producers=producers,
-        queue_consumers=consumers,
+        bindings=bound.services,
+        assets=bound.assets,
+        databases=bound.databases,
+        kv_namespaces=bound.namespaces,
+        queue_producers=bound.producers,
+        queue_consumers=bound.consumers,
         settings=settings,
-        notes=(*section.notes, *notes, *said, *remarks, *kv_notes, *producer_notes, *consumer_notes),
+        notes=(*section.notes, *bound.notes),
         environment=section.environment,
     )
+
+
+class _Bound(NamedTuple):
+    """What the service is bound to, and what is to be said about that."""
+
+    services: tuple[ServiceBinding, ...]
+    assets: AssetsConfig | None
+    databases: tuple[D1Binding, ...]
+    namespaces: tuple[KVBinding, ...]
+    producers: tuple[QueueProducer, ...]
+    consumers: tuple[QueueConsumer, ...]
+    notes: tuple[str, ...]
+
+
+def _bound(section: Section, folder: Path, main: Path | None, mistakes: Mistakes) -> _Bound:
+    services, notes = service_bindings(section, mistakes)
+    assets, of_assets = assets_config(section, folder, main, mistakes)
+    held, of_databases = databases(section, folder, mistakes)
+    namespaces, of_namespaces = kv_bindings(section, mistakes)
+    producers, of_producers = queue_producers(section, mistakes)
+    consumers, of_consumers = queue_consumers(section, mistakes)
+    said = (*notes, *of_assets, *of_databases, *of_namespaces, *of_producers, *of_consumers)
+    return _Bound(services, assets, held, namespaces, producers, consumers, said)
+
+
+def _values(
+    section: Section,
+    folder: Path,
+    given: Mapping[str, object],
+    process_environment: Mapping[str, str],
+    mistakes: Mistakes,
+) -> tuple[dict[str, object], dict[str, str]]:
+    """The variables and the secrets.
+
+    Secrets replace variables of the same name, and what the command line gave replaces both; a secret stays one.
+    """
+    private = secrets(section, folder, given=given, process_environment=process_environment, mistakes=mistakes)
+    plain = {key: value for key, value in {**_variables(section, mistakes), **given}.items() if key not in private}
+    names.check_unique(section, plain, private, mistakes)
+    return plain, private
+
+
+def _settings(
+    section: Section, process_environment: Mapping[str, str], flags: Mapping[str, str | None], mistakes: Mistakes
+) -> Settings:
+    given = section.keys.get("callyard", {})
+    if (table := as_table(given)) is None:
+        mistakes.add("callyard", f"should be a table but got {shown(given)}.", "Write [callyard].")
+    return Settings.collect(table or {}, environment=process_environment, flags=flags, mistakes=mistakes)
 
 
 def _name(section: Section, mistakes: Mistakes) -> str:
@@ -88,14 +137,6 @@ def _name(section: Section, mistakes: Mistakes) -> str:
     except ValueError as error:
         mistakes.add("name", f"{error}.", "Choose another name.")
         return ""
-
-
-def _settings_table(section: Section, mistakes: Mistakes) -> Mapping[str, object]:
-    given = section.keys.get("callyard", {})
-    if (table := as_table(given)) is None:
-        mistakes.add("callyard", f"should be a table but got {shown(given)}.", "Write [callyard].")
-        return {}
-    return table
 
 
 def _variables(section: Section, mistakes: Mistakes) -> dict[str, object]:

@@ -11,12 +11,13 @@ from typing import Any, Final
 from broker.errors import ProtocolError, RpcError
 from broker.message import unpack_message
 from worker_runtime.config import QueueConsumer
+from worker_runtime.delivery import Key
 from worker_runtime.observing import Observer, describe_batch
 from worker_runtime.queues.batch import Message, MessageBatch
 from worker_runtime.queues.batching import Batching
 from worker_runtime.queues.endings import QueueEndings
 from worker_runtime.queues.handler import Handler
-from worker_runtime.queues.held import HeldMessage, Key
+from worker_runtime.queues.held import HeldMessage
 from worker_runtime.queues.places import Places
 from worker_runtime.queues.sending import LARGEST_BATCH, decode_body
 from worker_runtime.queues.verdicts import Fate, Outcome, Verdicts, exhausted, limited

@@ -12,12 +12,13 @@ from broker.keys import QueueKeys
 from broker.link import Address, Link
 from client.deadline import RedisClock
 from worker_runtime.config import QueueConsumer
+from worker_runtime.groups.reading import SLOWEST_STOP
 from worker_runtime.observing import Observer
 from worker_runtime.queues.batches import MOST_AT_A_TIME, Batches
 from worker_runtime.queues.endings import QueueEndings
 from worker_runtime.queues.handler import Handler
 from worker_runtime.queues.held import HeldMessage
-from worker_runtime.queues.intake import LONGEST_BLOCK_MS, Intake
+from worker_runtime.queues.intake import Intake
 from worker_runtime.queues.places import Places
 from worker_runtime.serving import Serving
 
@@ -37,7 +38,6 @@ class QueueConsumers:
         served: Iterable[tuple[Serving, Sequence[QueueConsumer]]],
     ) -> None:
         self._commands = commands
-        self._readings: list[Link] = []
         self._intakes: list[Intake] = []
         self._batches: dict[str, Batches] = {}
         self._places: list[Places] = []
@@ -67,8 +67,8 @@ class QueueConsumers:
         Raises:
             RpcError: Redis is away or refuses it.
         """
-        await asyncio.gather(*[reading.open(timeout) for reading in self._readings])
-        await asyncio.gather(*[intake.create_group() for intake in self._intakes])
+        await asyncio.gather(*[intake.reader.link.open(timeout) for intake in self._intakes])
+        await asyncio.gather(*[intake.reader.create_groups() for intake in self._intakes])
 
     def start(self) -> list[asyncio.Task[None]]:
         """Take messages from now on. What is returned ends only when it is stopped."""
@@ -96,11 +96,11 @@ class QueueConsumers:
         for batches in self._batches.values():
             batches.stop()
         for intake in self._intakes:
-            intake.stop()
+            intake.reader.stop()
         for task in self._looking:
             task.cancel()
         if tasks := [*self._looking, *self._reading]:
-            await asyncio.wait(tasks, timeout=LONGEST_BLOCK_MS / 1000 + 1)
+            await asyncio.wait(tasks, timeout=SLOWEST_STOP)
 
     async def drain(self, grace: float) -> bool:
         """Wait until all messages have ended, at most *grace* seconds; whether that came about."""
@@ -115,8 +115,8 @@ class QueueConsumers:
 
     async def close(self) -> None:
         """Disconnect; threads that still run a handler end by themselves."""
-        for reading in self._readings:
-            await reading.close()
+        for intake in self._intakes:
+            await intake.reader.link.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _add(
@@ -136,10 +136,7 @@ class QueueConsumers:
             places = Places(commands, keys, consumer, queue.max_concurrency, lease, lambda: batches.places_wanted)
             batches.share(places)
             self._places.append(places)
-        silence = LONGEST_BLOCK_MS / 1000 + 10
-        reading = Link(address, name=f"callyard-queue-{consumer}", resend=False, silence=silence)
-        self._readings.append(reading)
-        self._intakes.append(Intake(commands, reading, consumer, keys, batches, lease, clock))
+        self._intakes.append(Intake(commands, address, consumer, keys, batches, lease, clock))
 
     async def _give_places_back(self) -> None:
         if self._places and self._commands.connected:

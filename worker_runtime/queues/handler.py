@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,9 +17,9 @@ from broker.methods.signature import signature_of
 from broker.methods.visibility import resolve
 from broker.names import DEFAULT_ENTRYPOINT
 from client.deadline import enclosing_deadline
-from client.threads import start_in_thread
 from worker_runtime.config import ServiceConfig
 from worker_runtime.context import Context, current
+from worker_runtime.plain import run_plain
 from worker_runtime.queues.batch import MessageBatch
 from worker_runtime.service import Service
 from worker_runtime.serving import Serving
@@ -120,12 +120,7 @@ class Handler:
         function = self._member.__get__(self._cls(ctx, serving.env), self._cls)
         arguments = (batch, serving.env, ctx)[: self._takes]
         inline = serving.settings.inline if self._inline is None else self._inline
-        if inline or inspect.iscoroutinefunction(function):
-            value = function(*arguments)
-        else:
-            value = await _in_thread(ctx, threads, function, arguments)
-        if inspect.isawaitable(value):
-            await value
+        await run_plain(ctx, threads, function, arguments, {}, inline=inline or inspect.iscoroutinefunction(function))
 
 
 def check_handlers(services: Iterable[tuple[Service, ServiceConfig]]) -> None:
@@ -149,17 +144,6 @@ def check_handlers(services: Iterable[tuple[Service, ServiceConfig]]) -> None:
                     f'{config.file}: queues.consumers: the queue "{consumer.queue}" is consumed by "{other}" too. '
                     "Remove one of the consumers.", file=str(config.file), key="queues.consumers",
                 )  # fmt: skip
-
-
-async def _in_thread(ctx: Context, threads: Executor, function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
-    running = start_in_thread(threads, function, arguments, {})
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        if not running.done():
-            # A thread cannot be stopped; the batch stays open until it has ended by itself.
-            ctx.wait_until(running)
-        raise
 
 
 def _positions(signature: inspect.Signature) -> int:

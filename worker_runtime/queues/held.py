@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from broker.message import Stored
-
-Key = tuple[bytes, int]
-"""The fence of a delivery: entry ID and delivery count."""
+from worker_runtime.delivery import Key
 
 
 class HeldMessage:

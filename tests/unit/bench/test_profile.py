@@ -7,13 +7,13 @@ import pytest
 from bench.profile import Part, part_of, shown
 from bench.stages import LOOP, STAGES, stage_of
 from bench.watch import Watch, label_of, own_function
-from broker import codec, envelope
+from broker import codec, envelope, outcomes
 from broker.link import Script
 from broker.link.wire import Wire
 from broker.methods import arguments
 from client.producer import Producer
 from client.replies import ReplyReader
-from worker_runtime import invocation
+from worker_runtime import running, steps
 from worker_runtime.consumer import Consumer
 from worker_runtime.settling import Settler
 
@@ -23,6 +23,7 @@ from worker_runtime.settling import Settler
     [
         ("client", codec.encode, "encode"),
         ("client", codec.decode, "reply"),
+        ("client", outcomes.read_outcome, "reply"),
         ("client", envelope.pack_call, "encode"),
         ("client", envelope.unpack_reply, "reply"),
         ("client", Producer.add, "queue"),
@@ -34,7 +35,8 @@ from worker_runtime.settling import Settler
         ("worker", envelope.unpack_call, "dispatch"),
         ("worker", codec.decode, "validate"),
         ("worker", arguments.compile_validation, "validate"),
-        ("worker", invocation.run, "run"),
+        ("worker", running.run, "run"),
+        ("worker", steps.read_arguments, "validate"),
         ("worker", codec.encode, "reply"),
         ("worker", Settler.settle, "ack"),
         ("worker", Wire.write, "write"),

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from worker_runtime import context
+from worker_runtime import importable
 from worker_runtime.context import ABORTED, OUT_OF_TIME, CallAborted, Context, DrainOutcome, current
 
 
@@ -171,11 +171,11 @@ async def test_a_task_registered_in_a_thread_runs_on_the_loop_inside_the_call() 
     loop, seen = asyncio.get_running_loop(), list[Any]()
 
     async def work() -> None:
-        seen.append((asyncio.get_running_loop() is loop, context.env.NAME))
+        seen.append((asyncio.get_running_loop() is loop, importable.env.NAME))
 
     current.set(Running(ctx, SimpleNamespace(NAME="here")))
     inside = contextvars.copy_context()
-    await loop.run_in_executor(None, inside.run, lambda: context.waitUntil(work()))
+    await loop.run_in_executor(None, inside.run, lambda: importable.waitUntil(work()))
     assert await ctx.drain(10) == (0, 0)
     assert seen == [(True, "here")]
 
@@ -191,7 +191,7 @@ async def test_abort_raises_through_every_except_exception_and_keeps_the_very_er
 
     with pytest.raises(CallAborted) as left:
         careless()
-    assert left.value.reason is reason
+    assert left.value.error is reason
     assert ctx.aborted is reason
 
 
@@ -239,7 +239,7 @@ async def test_a_fresh_context_says_what_it_was_given() -> None:
 
 
 def outside(awaitable: Awaitable[Any]) -> None:
-    context.waitUntil(awaitable)
+    importable.waitUntil(awaitable)
 
 
 def test_outside_a_call_the_importable_names_refuse() -> None:
@@ -249,5 +249,5 @@ def test_outside_a_call_the_importable_names_refuse() -> None:
     with pytest.raises(RuntimeError, match="Disallowed operation called within global scope"):
         empty.run(outside, work())
     with pytest.raises(RuntimeError, match=r"env\.NAME can be read only inside a call"):
-        empty.run(lambda: context.env.NAME)
-    assert not empty.run(hasattr, context.env, "__wrapped__")
+        empty.run(lambda: importable.env.NAME)
+    assert not empty.run(hasattr, importable.env, "__wrapped__")

@@ -10,7 +10,7 @@ from broker.codec import encode
 from broker.methods.policy import LONGEST_PAUSE, Policy
 from broker.redelivery import Decision, decide
 from worker_runtime.claims import share
-from worker_runtime.lane import Lane
+from worker_runtime.groups.lane import Lane
 from worker_runtime.once import digest_of
 from worker_runtime.watchdog import SLOW_SECONDS, STUCK_SECONDS, Verdict, judge
 
