@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from broker.envelope import Outcome
 from broker.errors import CallAbandoned, CallCancelled, CallTimeout, RpcError
@@ -82,8 +82,9 @@ class Invocation:
 
     def _out_of_time(self, error: BaseException) -> bool:
         """Whether *error* is that of a nested call that had what was left of this call's time, and used it up."""
-        nested = isinstance(error, CallTimeout) and not error.remote
-        return nested and asyncio.get_running_loop().time() >= self.expires
+        if not issubclass(type(error), CallTimeout) or cast("CallTimeout", error).remote:
+            return False
+        return asyncio.get_running_loop().time() >= self.expires
 
     def cancel(self, because: RpcError) -> None:
         """End the method; its caller, if it still listens, gets *because*."""
