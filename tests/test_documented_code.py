@@ -1,20 +1,25 @@
 """What the documentation shows is true: its programs run, its commands print what stands below them.
 
-`tests/support/pages.py` says how a page marks what readers need not see, `tests/support/scenes.py` how it is played.
+`tests/support/pages.py` says how a page marks what readers need not see. A page is followed (`tests/support/walking.py`), or
+played as a scene (`tests/support/scenes.py`), or, where its programs are tests, run as one module of them.
 """
 
-import os
 import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 
 import pytest
 import yaml
 
-from broker.embedded import EmbeddedBroker
-from tests.support.pages import PAGES, ROOT, Block, blocks, commands, name_of
-from tests.support.scenes import ELSEWHERE, Scene
+from tests.support.pages import PAGES, ROOT, Block, blocks, commands, is_walked, name_of
+from tests.support.programs import Programs
+from tests.support.reading import ELSEWHERE, NO_PLUGINS
+from tests.support.scenes import Scene
+from tests.support.servers import emptied, serving
+from tests.support.walking import Walk
+from website.reference import pages as generated
 
 RUN = {"python", "console", "toml", "jsonc"}
 TRIED_ELSEWHERE = {
@@ -25,12 +30,18 @@ TRIED_ELSEWHERE = {
 }
 """Languages whose blocks need a test that knows what they are for."""
 TEXT = {"", "run"}
-PLUGINS = ("-p", "anyio.pytest_plugin", "-p", "worker_runtime.pytest_plugin")
-"""What a user's tests need. Others take longer to load than the tests to run."""
+SHOWN = {"text"}
+"""What the first terminal of a walk shows; in generated pages, what a command printed."""
+GENERATED = {f"docs/reference/{page.file}" for page in generated()}
 MOST_FRAGMENTS = 6
 MOST_ELSEWHERE = 16
 EVERY_BLOCK = [(page, block) for page in PAGES for block in blocks(page)]
-WITH_CODE = [page for page in PAGES if any(block.language in RUN and not block.fragment for block in blocks(page))]
+WALKED = [page for page in PAGES if is_walked(page)]
+WITH_CODE = [
+    page
+    for page in PAGES
+    if page not in WALKED and any(block.language in RUN and not block.fragment for block in blocks(page))
+]
 IS_TEST = re.compile(r"^ *(?:async )?def test_", re.MULTILINE)
 
 
@@ -40,14 +51,36 @@ def module_of(page) -> list[Block]:
     return listed if any(IS_TEST.search(block.text) for block in listed) else []
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with serving("redis-server") as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def programs() -> Iterator[Programs]:
+    with Programs() as programs:
+        yield programs
+
+
+@pytest.mark.redis
 @pytest.mark.parametrize("page", [page for page in WITH_CODE if not module_of(page)], ids=name_of)
-def test_page_does_what_it_says(page, tmp_path):
-    with EmbeddedBroker() as broker:
-        scene = Scene(tmp_path, broker.url)
-        try:
-            scene.play(list(blocks(page, scene.own_ports(page.read_text(encoding="utf-8")))))
-        finally:
-            scene.close()
+def test_page_does_what_it_says(page, server, programs, tmp_path):
+    scene = Scene(tmp_path, emptied(server), programs)
+    try:
+        scene.play(page)
+    finally:
+        scene.close()
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize("page", WALKED, ids=name_of)
+def test_page_can_be_followed_from_its_first_line_to_its_last(page, tmp_path):
+    walk = Walk(tmp_path)
+    try:
+        walk.play(page)
+    finally:
+        walk.close()
 
 
 @pytest.mark.parametrize("page", [page for page in WITH_CODE if module_of(page)], ids=name_of)
@@ -60,24 +93,34 @@ def test_examples_pass_as_tests_of_a_user(page, tmp_path):
     )
 
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-W", "error", *PLUGINS, "-c", tmp_path / "pytest.ini", tmp_path],
-        cwd=ROOT, env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
-        capture_output=True, text=True, check=False,
+        [sys.executable, "-m", "pytest", "-q", "-W", "error", *NO_PLUGINS, "-c", tmp_path / "pytest.ini", tmp_path],
+        cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
     assert done.returncode == 0, done.stdout
     assert f"{len(IS_TEST.findall(module))} passed" in done.stdout
 
 
+def known_on(page) -> set[str]:
+    shown = SHOWN if page in WALKED or name_of(page) in GENERATED else set()
+    return RUN | set(TRIED_ELSEWHERE) | TEXT | shown
+
+
 def test_every_block_is_of_a_kind_that_is_tried():
-    known = RUN | set(TRIED_ELSEWHERE) | TEXT
-    strange = [block.place for _, block in EVERY_BLOCK if block.language not in known and not block.file]
+    strange = [block.place for page, block in EVERY_BLOCK if block.language not in known_on(page) and not block.file]
     plain = [block for _, block in EVERY_BLOCK if not block.language]
     hidden = [block.place for block in plain if re.search(r"^(\$|python|source) ", block.text, re.MULTILINE)]
 
     assert strange == []
     assert hidden == []
     assert [test for test in TRIED_ELSEWHERE.values() if not (ROOT / test).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_no_block_is_overlooked(page):
+    fences = re.findall(r"^ *(?:```|~~~)", page.read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert len(fences) == 2 * sum(block.language != "run" for block in blocks(page))
 
 
 def test_fragments_are_few_and_say_why():
@@ -92,7 +135,7 @@ def typed() -> list[list[str]]:
         for _, block in EVERY_BLOCK
         if block.language == "console" and not block.fragment
         for command in commands(block)
-        if command.line.split()[0] in ELSEWHERE
+        if command.line.startswith(ELSEWHERE)
     ]
 
 
@@ -106,7 +149,8 @@ def test_commands_that_cannot_run_here_are_few_and_name_what_exists():
         if words[0] == "make":
             assert set(words[1:]) <= targets
         elif words[0] == "pip":
-            assert set(re.findall(r"\w+", words[-1].partition("[")[2])) <= set(extras)
+            named = re.findall(r"\[([\w,]+)\]", " ".join(words))
+            assert {extra for each in named for extra in each.split(",")} <= set(extras)
         elif words[0] == "docker":
             assert words[:3] == ["docker", "compose", "up"]
             assert words[words.index("--scale") + 1].partition("=")[0] in services

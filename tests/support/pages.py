@@ -1,4 +1,4 @@
-"""The code of the documentation: every block of every page, and what its page says of it.
+"""The code of the documentation: every block of every page, what its page says of it, and what is shown against what came.
 
 Readers see ordinary Markdown. What they need not see stands in comments, each on a line of its own above the block:
 
@@ -8,7 +8,9 @@ Readers see ordinary Markdown. What they need not see stands in comments, each o
     <!-- excerpt: src/todo.py -->   the block stands in this file of the repository
     <!-- configures: src/todo.py --> the block is a part of a configuration whose `main` is this file
 
-A line that begins with `` `src/shop.py` `` says the same as the first of them to readers, too.
+A line above the block that begins or ends with `` `src/shop.py` `` (then `:` or ` becomes`) says the same as the first
+of them to readers, too. `<!-- walked -->` anywhere says that the page is followed from its first line to its last
+(`walking.py`); the others are scenes (`scenes.py`).
 """
 
 import re
@@ -22,7 +24,16 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _MARK = re.compile(r"^<!-- (file|fragment|run|excerpt|configures): (.+?) -->$", re.MULTILINE)
-_TITLE = re.compile(r"^`([\w./@-]+\.\w+)`[^\n]*\n\n\Z", re.MULTILINE)
+_WALKED = re.compile(r"^<!-- walked -->$", re.MULTILINE)
+_PATH = r"`(?=[^`]*[./])([\w./@-]+)`"
+_TITLE = re.compile(rf"^(?:{_PATH}[^\n]*|[^\n]*{_PATH}(?::| becomes))\n\n\Z", re.MULTILINE)
+
+NAMES = re.compile(r"\d{13}-\d+|\b[0-9a-f]{16}(?:\.\d+)?\b|\b127\.0\.0\.1:\d+")
+"""Of entries, calls, versions and servers: others each time, and then the same for as long as the page lasts."""
+_EACH_TIME = re.compile(
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?|\b\d\d:\d\d:\d\d\b|(?<=pid=)\d+| +\d+(?:\.\d+)? ms\b|\b\d+\.\d+s\b"
+)
+"""Times, processes, and how long something took: others each time."""
 
 
 class Block(NamedTuple):
@@ -41,6 +52,10 @@ def name_of(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
+def is_walked(page: Path) -> bool:
+    return _WALKED.search(page.read_text(encoding="utf-8")) is not None
+
+
 def blocks(page: Path, text: str | None = None) -> Iterator[Block]:
     """What *page* holds, in its order. *text* stands in for what is written there."""
     text = page.read_text(encoding="utf-8") if text is None else text
@@ -51,8 +66,8 @@ def blocks(page: Path, text: str | None = None) -> Iterator[Block]:
         marks = [(mark[1], mark[2]) for mark in _MARK.finditer(before)]
         yield from (Block(place, "run", value) for kind, value in marks if kind == "run")
         told = {kind: value for kind, value in marks if kind != "run"}
-        if title := _TITLE.search(before):
-            told.setdefault("file", title[1])
+        if (title := _TITLE.search(before)) and fence[1] != "console":
+            told.setdefault("file", title[1] or title[2])
         # Where a page names a place of the machine, tests have a folder of their own in its stead.
         told["file"] = told.get("file", "").removeprefix("/")
         assert ".." not in told["file"], place
@@ -77,6 +92,41 @@ def commands(block: Block) -> list[Command]:
             assert listed, f"{block.place}: a console begins with a command"
             listed[-1].output.append(line)
     return listed
+
+
+def fits(shown: str, said: str) -> bool:
+    """Whether *said* is what a page shows, but for what is another each time, and for whatever `…` stands for."""
+    pattern = re.escape(_timeless(shown)).replace("…", ".*")
+    return re.fullmatch(pattern, _timeless(said), re.DOTALL) is not None
+
+
+def _timeless(text: str) -> str:
+    lines = (_EACH_TIME.sub("?", NAMES.sub("?", line)).rstrip() for line in text.splitlines())
+    return "\n".join(lines).rstrip()
+
+
+class Said:
+    """What the names of a page are this time, and with them what it shows against what came."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+
+    def this_time(self, line: str) -> str:
+        """*line* as it has to be typed now."""
+        return NAMES.sub(lambda found: self._names.get(found[0], found[0]), line)
+
+    def compare(self, shown: list[str], said: list[str], place: str) -> None:
+        """Hold the lines of a page against those that came, and keep what its names are.
+
+        Raises:
+            AssertionError: other lines came, or names that had been others before.
+        """
+        wanted, came = "\n".join(shown), "\n".join(said)
+        assert fits(wanted, came), f"{place} prints\n{came}\ninstead of\n{wanted}"
+        both = zip(dict.fromkeys(NAMES.findall(wanted)), dict.fromkeys(NAMES.findall(came)), strict=False)
+        for name, real in both:
+            known = self._names.setdefault(name, real)
+            assert known == real, f"{place}: {name} was {known} before, and is now {real}"
 
 
 def acl_lines(**names: str) -> list[list[str]]:

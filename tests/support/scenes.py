@@ -1,140 +1,91 @@
-"""A page of the documentation, played: its files written, its programs run, its commands typed, in the page's order."""
+"""A page of the documentation, played: its files written, its programs run, its commands typed, on one broker."""
 
-import os
 import queue
 import re
-import shutil
 import signal
-import socket
 import subprocess
-import sys
 import threading
 import tomllib
 from pathlib import Path
 from typing import IO
 
 from tests.support.pages import ROOT, Block, Command, commands
+from tests.support.programs import Programs
+from tests.support.reading import ELSEWHERE, PATIENCE, Reader
 
-ELSEWHERE = ("docker", "export", "kubectl", "make", "pip", "systemctl")
-"""Commands for machines that tests do not have, or that would change this one."""
-
-PROGRAM = """\
-import ast, asyncio, inspect, sys
-source = sys.stdin.read()
-code = compile(source, sys.argv[1], "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-result = eval(code, {"__name__": "__main__"})
-if inspect.iscoroutine(result):
-    asyncio.run(result)
-"""
-"""Runs what comes on standard input, as Python's own asyncio console does where it awaits outside of functions."""
-
-PATIENCE = 30
-IDS = (r"\d{13}-\d+", r"[0-9a-z]{20,}\.\d+@")
-"""Of entries and calls. A page shows some; in the commands below them they stand for those that came this time."""
-OTHER_EACH_TIME = (*IDS, r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?", r"(?<=pid=)\d+", r"\b[0-9a-f]{16}\b")
-"""What a page shows as it once was: these, and times, processes, digests."""
-
-_PORT = re.compile(r"(?<=127\.0\.0\.1:|localhost:)\d{4,5}\b")
-_READY = ("ready ", "gateway ", "Uvicorn ")
+_READY = "ready "
 
 
-class Scene:
-    """One page: a folder, a shell in it, and what it started."""
+class Scene(Reader):
+    """A page that nobody has to follow in its order."""
 
-    def __init__(self, folder: Path, broker_url: str) -> None:
-        self.folder = folder
-        self._broker_url = broker_url
-        self._ports = {"6379": broker_url.rpartition(":")[2]}
+    def __init__(self, folder: Path, broker_url: str, programs: Programs) -> None:
+        super().__init__(folder)
+        self.ports["6379"] = broker_url.rpartition(":")[2]
+        self.environment["BROKER_URL"] = broker_url
+        self._programs = programs
         self._started: list[_Started] = []
-        self._ids: dict[str, str] = {}
-        own = {name: value for name, value in os.environ.items() if not name.startswith(("CALLYARD_", "BROKER_"))}
-        self._environment = {
-            **own,
-            "BROKER_URL": broker_url,
-            "PATH": f"{Path(sys.executable).parent}:{own['PATH']}",
-            "PYTHONPATH": f"{ROOT}",
-            "PYTHONUNBUFFERED": "1",
-        }
-        leftovers = shutil.ignore_patterns(".callyard", "__pycache__")
-        shutil.copytree(ROOT / "examples", folder / "examples", ignore=leftovers)
 
-    def own_ports(self, text: str) -> str:
-        """*text* with a free port wherever it names one of this machine, the broker's for Redis's own."""
-        return _PORT.sub(lambda found: self._ports.setdefault(found[0], _free_port()), text)
-
-    def play(self, page: list[Block]) -> None:
-        """Do what the blocks of *page* say, and find that the page tells the truth.
+    def play(self, page: Path) -> None:
+        """Do what the blocks of *page* say, and find that it tells the truth.
 
         Its files come first and what it starts in the background next, wherever they stand: pages begin with what
         matters to their readers.
         """
-        for block in page:
+        listed = self.open(page)
+        for block in listed:
             if block.file:
-                self._write(block)
-        todo = [each for block in page if not (block.file or block.fragment) for each in _steps(block)]
-        for command, block in sorted(todo, key=lambda step: not _goes_on(*step)):
-            if command is not None:
+                self.write(block)
+        todo = [each for block in listed if not (block.file or block.fragment) for each in _steps(block)]
+        for command, block in todo:
+            if command is not None and _comes_first(command, block):
                 self._type(command, block)
-            elif block.excerpt:
-                assert _stripped(block.text) in _stripped((ROOT / block.excerpt).read_text(encoding="utf-8")), (
-                    block.place
-                )
-            elif block.language == "python":
-                self._run(block)
-            elif block.language in {"toml", "jsonc"}:
-                self._configure(block)
+        for started in self._started:
+            self.said.compare(started.shown or ["…"], started.ready(), started.place)
+        for command, block in todo:
+            if command is None:
+                self._try(block)
+            elif not _comes_first(command, block):
+                self._type(command, block)
 
     def close(self) -> None:
         """End what goes on, and find that all of it ended well."""
-        codes = [started.end() for started in self._started]
+        for started in self._started:
+            started.stop()
+        codes = [started.ended() for started in self._started]
         assert codes == [0] * len(codes)
 
-    def _write(self, block: Block) -> None:
-        if (ROOT / block.file).exists():
-            assert (ROOT / block.file).read_text(encoding="utf-8") == block.text, f"{block.place} is not {block.file}"
-            return
-        path = self.folder / block.file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(block.text, encoding="utf-8")
+    def _try(self, block: Block) -> None:
+        if block.excerpt:
+            text = _stripped((ROOT / block.excerpt).read_text(encoding="utf-8"))
+            assert _stripped(block.text) in text, block.place
+        elif block.language == "python":
+            self._run(block)
+        elif block.language in {"toml", "jsonc"}:
+            self._configure(block)
 
     def _run(self, block: Block) -> None:
         expected = re.findall(r"^(?:.*\bprint\(.*\)  )?# (.*)$", block.text, re.MULTILINE)
-        done = subprocess.run(
-            [sys.executable, "-c", PROGRAM, block.place], input=block.text, cwd=self.folder, env=self._environment,
-            capture_output=True, text=True, check=False, timeout=PATIENCE,
-        )  # fmt: skip
-        assert done.returncode == 0, f"{block.place}: {done.stderr}"
-        self._compare(expected, done.stdout.splitlines(), block.place)
+        ended = self._programs.run(block.text, block.place, self.folder, self.environment)
+        assert ended.code == 0, f"{block.place}: {ended.errors}"
+        self.said.compare(expected, ended.output.splitlines(), block.place)
 
     def _type(self, command: Command, block: Block) -> None:
-        line = command.line
-        if line.split()[0] in ELSEWHERE:
+        # Scenes have their broker's URL in the environment from the beginning.
+        if command.line.startswith((*ELSEWHERE, "export ")):
             return
-        for shown, real in self._ids.items():
-            line = line.replace(shown, real)
-        line = re.sub(r"\bredis-cli\b", f"redis-cli -p {self._ports['6379']}", line)
+        line = re.sub(r"\bredis-cli\b", f"redis-cli -p {self.ports['6379']}", self.said.this_time(command.line))
         place = f"{block.place}: {line}"
         if line.endswith("&"):
-            started = _Started(line.removesuffix("&"), self.folder, self._environment)
-            self._started.append(started)
-            self._compare(command.output or ["…"], started.said, place)
+            self._started.append(_Started(Command(line, command.output), place, self.folder, self.environment))
             return
         done = subprocess.run(
-            ["bash", "-c", line], cwd=self.folder, env=self._environment, stdout=subprocess.PIPE,
+            ["bash", "-c", line], cwd=self.folder, env=self.environment, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, check=False, timeout=PATIENCE,
         )  # fmt: skip
         assert done.returncode == 0, f"{place}: {done.returncode}: {done.stdout}"
         if block.language == "console":
-            self._compare(command.output, done.stdout.splitlines(), place)
-
-    def _compare(self, expected: list[str], said: list[str], place: str) -> None:
-        """Hold what the page shows against what came, `…` being whatever came in its place."""
-        shown, real = "\n".join(line.rstrip() for line in expected), "\n".join(line.rstrip() for line in said)
-        pattern = re.escape(_timeless(shown)).replace("…", ".*")
-        assert re.fullmatch(pattern, _timeless(real), re.DOTALL), f"{place} prints\n{real}\ninstead of\n{shown}"
-        for kind in IDS:
-            pairs = zip(dict.fromkeys(re.findall(kind, shown)), dict.fromkeys(re.findall(kind, real)), strict=False)
-            self._ids.update(pairs)
+            self.said.compare(command.output, done.stdout.splitlines(), place)
 
     def _configure(self, block: Block) -> None:
         """Have `--check` read a configuration, completed by what its page leaves out."""
@@ -154,24 +105,31 @@ class Scene:
 
 
 class _Started:
-    """What goes on in the background, from when it is ready."""
+    """What goes on in the background."""
 
-    def __init__(self, line: str, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(self, command: Command, place: str, folder: Path, environment: dict[str, str]) -> None:
+        self.shown, self.place = command.output, place
         self._process = subprocess.Popen(
-            ["bash", "-c", f"exec {line}"], cwd=folder, env=environment, stdout=subprocess.PIPE,
+            ["bash", "-c", f"exec {command.line.removesuffix('&')}"], cwd=folder, env=environment, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         assert self._process.stdout
-        lines: queue.Queue[str | None] = queue.Queue()
-        threading.Thread(target=_hand_on, args=(self._process.stdout, lines), daemon=True).start()
-        self.said: list[str] = []
-        while not (self.said and self.said[-1].startswith(_READY)):
-            said = lines.get(timeout=PATIENCE)
-            assert said is not None, f"{line} ended: {self.said}"
-            self.said.append(said)
+        self._lines: queue.Queue[str | None] = queue.Queue()
+        threading.Thread(target=_hand_on, args=(self._process.stdout, self._lines), daemon=True).start()
 
-    def end(self) -> int:
+    def ready(self) -> list[str]:
+        """What it said until it was ready."""
+        said: list[str] = []
+        while not (said and said[-1].startswith(_READY)):
+            line = self._lines.get(timeout=PATIENCE)
+            assert line is not None, f"{self.place} ended with {self._process.wait(PATIENCE)}: {said}"
+            said.append(line)
+        return said
+
+    def stop(self) -> None:
         self._process.send_signal(signal.SIGTERM)
+
+    def ended(self) -> int:
         return self._process.wait(PATIENCE)
 
 
@@ -191,23 +149,11 @@ def _steps(block: Block) -> list[tuple[Command | None, Block]]:
     return [(None, block)]
 
 
-def _goes_on(command: Command | None, block: Block) -> bool:
+def _comes_first(command: Command, block: Block) -> bool:
     """Whether this is part of what is there before the page begins."""
-    return block.language == "run" or (command is not None and command.line.endswith("&"))
+    return block.language == "run" or command.line.endswith("&")
 
 
 def _stripped(text: str) -> str:
     """*text* without indentation."""
     return "\n".join(line.strip() for line in text.splitlines())
-
-
-def _timeless(text: str) -> str:
-    """*text* without what is another each time."""
-    for pattern in OTHER_EACH_TIME:
-        text = re.sub(pattern, "?", text)
-    return text
-
-
-def _free_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return str(probe.getsockname()[1])

@@ -1,58 +1,18 @@
-"""Pages that a reader can follow: their files are written and their commands run, in an empty folder.
+"""A page of the documentation, followed: a reader with two terminals does line by line what it says.
 
-A block under a line that ends with a path in backticks (and a colon, or "becomes") is that file. In a `console` block
-each `$ ` line is a command and what follows is what it prints; `dev` holds a terminal of its own until the next one is
-started. Any other `text` block is what that terminal shows besides.
+`dev` holds a terminal of its own, until the next `dev` is started or a hidden `<!-- run: ^C -->` stops it; a `text` block
+is what that terminal shows besides. All other commands are typed into the second one, which keeps what is set in it.
 """
 
-import os
-import re
-import socket
 import subprocess
-import sys
 import threading
-import tomllib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
-from tests.support.workers import ROOT
+from tests.support.pages import Block, Command, commands, fits
+from tests.support.reading import ELSEWHERE, PATIENCE, Reader
 
-PATIENCE = 30.0
-SHOWN_PORT = "8787"
-
-
-class Block(NamedTuple):
-    before: str
-    language: str
-    text: str
-
-
-class Command(NamedTuple):
-    line: str
-    output: list[str]
-
-
-def blocks(page: str) -> list[Block]:
-    found = re.findall(r"([^\n]*)\n\n```(\w*)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    return [Block(*block) for block in found]
-
-
-def commands(block: Block) -> Iterator[Command]:
-    for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
-        line, *output = part.splitlines()
-        yield Command(line, output)
-
-
-def plain(line: str) -> str:
-    """The line without what differs from run to run; of what the page cut short, only the beginning counts."""
-    line = re.sub(r"127\.0\.0\.1:\d+", "HOST", line)
-    line = re.sub(r"pid=\d+|code \w{16}|\d\d:\d\d:\d\d|in \d+\.\d+s", "~", line)
-    return re.sub(r" +(\d+\.\d+|\d+) ms +", " ~ ", line).partition("…")[0].rstrip()
-
-
-def says(shown: str, line: str) -> bool:
-    return plain(line).startswith(plain(shown)) if shown.endswith("…") else plain(line) == plain(shown)
+DEV = "python -m worker_runtime dev "
+INTERRUPT = "^C"
 
 
 class Terminal:
@@ -76,22 +36,26 @@ class Terminal:
     def run(self, line: str) -> list[str]:
         """Run a command to its end; what it printed."""
         begun, end = len(self.lines), f"ended {len(self.lines)}"
-        self.write(f"{line}\necho {end}")
+        # What `curl` shows may end without a line end.
+        self.write(f"{line}\necho; echo {end}")
         self.wait_for(lambda: end in self.lines[begun:], line)
-        return [line for line in self.lines[begun:] if line != end and not line.startswith("bash: ")]
+        return [line for line in self.lines[begun:-1] if not line.startswith("bash: ")]
 
     def wait_for(self, condition, what: str) -> None:
         with self._news:
             assert self._news.wait_for(condition, PATIENCE), f"{what}: {self.lines}"
 
-    def wait_for_lines(self, shown: list[str]) -> None:
-        """Wait until the terminal has shown these lines in this order."""
+    def wait_for_lines(self, shown: list[str]) -> list[str]:
+        """Those that the terminal has shown for these, once it has shown all of them, in their order."""
+        found: list[str] = []
 
         def shows() -> bool:
             printed = iter(list(self.lines))
-            return all(any(says(wanted, line) for line in printed) for wanted in shown)
+            found[:] = filter(None, (next((line for line in printed if fits(one, line)), "") for one in shown))
+            return len(found) == len(shown)
 
         self.wait_for(shows, "\n".join(shown))
+        return found
 
     def close(self) -> None:
         """End what still runs, and close the shell."""
@@ -111,88 +75,62 @@ class Terminal:
                 self._news.notify_all()
 
 
-class Walk:
-    """The reader of the page: two terminals and a folder."""
+class Walk(Reader):
+    """A page that is followed from its first line to its last."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        ours = ("CALLYARD_", "BROKER_", "PYTEST_")
-        self._environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)} | {
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "PYTHONUNBUFFERED": "1",
-        }
-        self.http, self.redis = free_port(), free_port()
-        self.second = Terminal(folder, self._environment)
-        self.first: Terminal | None = None
+        super().__init__(folder)
+        self._second = Terminal(folder, self.environment)
+        self._first: Terminal | None = None
 
-    def do(self, block: Block) -> None:
-        """Do what the block says: write a file, run commands, or look at the first terminal."""
-        file = re.search(r"`([\w./-]+)`(?::| becomes)$", block.before)
-        if block.language == "console":
-            for command in commands(block):
-                self._run(command)
-        elif file is not None:
-            (self._folder / file[1]).parent.mkdir(parents=True, exist_ok=True)
-            (self._folder / file[1]).write_text(block.text)
-        else:
-            assert block.language == "text", block
-            assert self.first
-            self.first.wait_for_lines(block.text.splitlines())
-
-    def _run(self, command: Command) -> None:
-        line = command.line.replace(SHOWN_PORT, str(self.http)).replace("6379", str(self.redis))
-        if line.startswith(("pip ", "python -m venv")):
-            check_installed(line)
-        elif line.startswith("python -m worker_runtime dev"):
-            self.stop()
-            self.first = Terminal(self._folder, self._environment)
-            self.first.write(f"{line} --http 127.0.0.1:{self.http} &")
-            self.first.wait_for_lines(command.output)
-        elif line.startswith("redis-server"):
-            self.stop()
-            self.second.write(line.replace("&", "> /dev/null &"))
-        elif line.endswith("&"):
-            self._start(line, command.output)
-        else:
-            self._compare(self._with_url(line), command.output)
-
-    def _start(self, line: str, output: list[str]) -> None:
-        begun = len(self.second.lines)
-        self.second.write(line)
-        self.second.wait_for(lambda: len(self.second.lines) >= begun + len(output), line)
-        assert [plain(printed) for printed in self.second.lines[begun:]] == [plain(shown) for shown in output]
-
-    def _with_url(self, line: str) -> str:
-        """The line; where it says where the private Redis of `dev` is, that of this run."""
-        if self.first is None or not line.startswith("export BROKER_URL"):
-            return line
-        (url,) = re.findall(r"^embedded.* at (\S+)$", "\n".join(self.first.lines), re.MULTILINE)
-        return f"export BROKER_URL={url}"
-
-    def _compare(self, line: str, output: list[str]) -> None:
-        # What `curl` shows ends without a line end.
-        printed = self.second.run(f"{line} --silent && echo" if line.startswith("curl") else line)
-        printed = [text for text in printed if text or not line.startswith("curl")]
-        assert [plain(text) for text in printed] == [plain(text) for text in output], line
-
-    def stop(self) -> None:
-        """Stop what holds the first terminal."""
-        if self.first is not None:
-            self.first.close()
-        self.first = None
+    def play(self, page: Path) -> None:
+        """Do what the blocks of *page* say, one after the other, and find that it tells the truth."""
+        for block in self.open(page):
+            if block.language == "run":
+                self._run(Command(block.text, []), block.place)
+            elif block.language == "console":
+                for command in commands(block):
+                    self._run(command, f"{block.place}: {command.line}")
+            elif block.file:
+                self.write(block)
+            else:
+                assert block.language == "text", f"{block.place}: which file is this?"
+                self._look(block.text.splitlines(), block.place)
 
     def close(self) -> None:
         """End all that still runs."""
-        self.stop()
-        self.second.close()
+        self._interrupt()
+        self._second.close()
 
+    def _run(self, command: Command, place: str) -> None:
+        line = self.said.this_time(command.line)
+        if line == INTERRUPT:
+            self._interrupt()
+        elif line.startswith(DEV):
+            self._interrupt()
+            self._first = Terminal(self.folder, self.environment)
+            self._first.write(f"{line} --http 127.0.0.1:{self.ports['8787']} &")
+            self._look(command.output, place)
+        elif line.endswith("&"):
+            self._start(line, command.output, place)
+        elif not line.startswith(ELSEWHERE):
+            quiet = line.replace("curl ", "curl --silent ", 1) if line.startswith("curl ") else line
+            self.said.compare(command.output, self._second.run(quiet), place)
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
+    def _start(self, line: str, output: list[str], place: str) -> None:
+        begun = len(self._second.lines)
+        # A page that shows nothing of what goes on does not want to see it.
+        self._second.write(line if output else line.replace("&", "> /dev/null &"))
+        self._second.wait_for(lambda: len(self._second.lines) >= begun + len(output), place)
+        self.said.compare(output, self._second.lines[begun:], place)
 
+    def _look(self, shown: list[str], place: str) -> None:
+        """Wait until the first terminal has shown these lines."""
+        assert self._first, f"{place}: no terminal shows this"
+        self.said.compare(shown, self._first.wait_for_lines(shown), place)
 
-def check_installed(line: str) -> None:
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    for named in re.findall(r"callyard\[([\w,]+)\]", line):
-        assert set(named.split(",")) <= extras.keys()
+    def _interrupt(self) -> None:
+        """Stop what holds the first terminal."""
+        if self._first is not None:
+            self._first.close()
+        self._first = None
