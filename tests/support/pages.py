@@ -1,4 +1,4 @@
-"""The code of the documentation: every block of every page, what its page says of it, and what is shown against what came.
+"""The code of the documentation: the blocks of every page, what it says of them, and what it shows against what came.
 
 Readers see ordinary Markdown. What they need not see stands in comments, each on a line of its own above the block:
 

@@ -1,19 +1,25 @@
-"""Programs of pages, each in a process of its own, which begins as a copy of one that has `client` and redis loaded."""
+"""Programs and command lines of pages, each in a process of its own.
+
+It begins as a copy of one that has loaded what they load: that takes a good part of a second, and there are dozens.
+"""
 
 import ast
 import asyncio
+import importlib
 import inspect
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from tests.support.pages import ROOT
 
+LOADED = ("redis.asyncio", "client", "worker_runtime.cli")
 SECONDS = 30
 """After which a program is taken never to end, and killed."""
 
@@ -35,7 +41,7 @@ class Programs:
             cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
 
-    def __enter__(self) -> "Programs":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -58,10 +64,26 @@ class Programs:
         return Ended(code, *(stream.read_text(encoding="utf-8") for stream in streams))
 
 
+def as_program(line: str) -> str:
+    """The program that does what *line* does, `python -m MODULE WORDS`; empty where it takes more of a shell."""
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+    lexer.whitespace_split, lexer.commenters = True, ""
+    words = list(lexer)
+    if words[:2] != ["python", "-m"] or "$" in line or any(set(word) <= set("();<>|&") for word in words if word):
+        return ""
+    module, *arguments = words[2:]
+    return f"""\
+import runpy, sys
+sys.argv[1:] = {arguments}
+runpy.run_module({module!r}, run_name="__main__", alter_sys=True)
+"""
+
+
 def _become(order: dict[str, Any]) -> None:
     """Run the program of *order* as Python's own asyncio console does where it awaits outside of functions."""
     signal.alarm(SECONDS)
     os.chdir(order["folder"])
+    sys.path[0] = order["folder"]
     os.environ.clear()
     os.environ.update(order["environment"])
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -74,18 +96,16 @@ def _become(order: dict[str, Any]) -> None:
 
 
 def _main() -> None:
-    # What all programs load, and what starts them need not.
-    import redis.asyncio  # noqa: PLC0415
-
-    import client  # noqa: F401, PLC0415
-
+    for module in LOADED:
+        importlib.import_module(module)
     for line in sys.stdin:
         if not (child := os.fork()):
             # Whatever it raises ends this copy as it would end any program.
             _become(json.loads(line))
             return
         _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

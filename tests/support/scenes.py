@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from tests.support.pages import ROOT, Block, Command, commands
-from tests.support.programs import Programs
+from tests.support.programs import Programs, as_program
 from tests.support.reading import ELSEWHERE, PATIENCE, Reader
 
 _READY = "ready "
@@ -79,13 +79,21 @@ class Scene(Reader):
         if line.endswith("&"):
             self._started.append(_Started(Command(line, command.output), place, self.folder, self.environment))
             return
+        code, printed = self._ended(line, place)
+        assert code == 0, f"{place}: {code}: {printed}"
+        if block.language == "console":
+            self.said.compare(command.output, printed.splitlines(), place)
+
+    def _ended(self, line: str, place: str) -> tuple[int, str]:
+        """The exit code of a command, and what it printed."""
+        if source := as_program(line):
+            code, output, errors = self._programs.run(source, place, self.folder, self.environment)
+            return code, output + errors
         done = subprocess.run(
             ["bash", "-c", line], cwd=self.folder, env=self.environment, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, check=False, timeout=PATIENCE,
         )  # fmt: skip
-        assert done.returncode == 0, f"{place}: {done.returncode}: {done.stdout}"
-        if block.language == "console":
-            self.said.compare(command.output, done.stdout.splitlines(), place)
+        return done.returncode, done.stdout
 
     def _configure(self, block: Block) -> None:
         """Have `--check` read a configuration, completed by what its page leaves out."""
@@ -109,8 +117,9 @@ class _Started:
 
     def __init__(self, command: Command, place: str, folder: Path, environment: dict[str, str]) -> None:
         self.shown, self.place = command.output, place
+        line = command.line.removesuffix("&")
         self._process = subprocess.Popen(
-            ["bash", "-c", f"exec {command.line.removesuffix('&')}"], cwd=folder, env=environment, stdout=subprocess.PIPE,
+            ["bash", "-c", f"exec {line}"], cwd=folder, env=environment, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         assert self._process.stdout

@@ -1,14 +1,15 @@
 """A page of the documentation, followed: a reader with two terminals does line by line what it says.
 
-`dev` holds a terminal of its own, until the next `dev` is started or a hidden `<!-- run: ^C -->` stops it; a `text` block
-is what that terminal shows besides. All other commands are typed into the second one, which keeps what is set in it.
+`dev` holds a terminal of its own, until the next `dev` is started or a hidden `<!-- run: ^C -->` stops it; a `text`
+block is what that terminal shows besides. All other commands are typed into the second one, which keeps what is set
+in it.
 """
 
 import subprocess
 import threading
 from pathlib import Path
 
-from tests.support.pages import Block, Command, commands, fits
+from tests.support.pages import Command, commands, fits
 from tests.support.reading import ELSEWHERE, PATIENCE, Reader
 
 DEV = "python -m worker_runtime dev "
