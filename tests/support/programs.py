@@ -5,6 +5,7 @@ It begins as a copy of one that has loaded what they load: that takes a good par
 
 import ast
 import asyncio
+import gc
 import importlib
 import inspect
 import json
@@ -98,6 +99,7 @@ def _become(order: dict[str, Any]) -> None:
 def _main() -> None:
     for module in LOADED:
         importlib.import_module(module)
+    gc.freeze()
     for line in sys.stdin:
         if not (child := os.fork()):
             # Whatever it raises ends this copy as it would end any program.
