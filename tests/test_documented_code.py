@@ -75,6 +75,7 @@ def test_page_does_what_it_says(page, server, programs, tmp_path):
 
 
 @pytest.mark.redis
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("page", WALKED, ids=name_of)
 def test_page_can_be_followed_from_its_first_line_to_its_last(page, tmp_path):
     walk = Walk(tmp_path)
