@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, Self
 from tests.support.pages import ROOT
 
 LOADED = ("redis.asyncio", "client", "worker_runtime.cli")
+"""What they load."""
 SECONDS = 30
 """After which a program is taken never to end, and killed."""
 
@@ -99,6 +100,7 @@ def _become(order: dict[str, Any]) -> None:
 def _main() -> None:
     for module in LOADED:
         importlib.import_module(module)
+    # Or each copy spends three times its time on the search for garbage in all that was loaded.
     gc.freeze()
     for line in sys.stdin:
         if not (child := os.fork()):
