@@ -9,7 +9,7 @@ from typing import Final
 from broker.link import Address, Link
 from worker_runtime.delivery import Delivery, Source, value_of
 from worker_runtime.dispatcher import Dispatcher
-from worker_runtime.groups.reading import Entry, GroupReader
+from worker_runtime.groups.reading import Entry, GroupReader, reading_link
 
 LARGEST_READ: Final = 256
 SHORTEST_BLOCK_MS: Final = 20
@@ -38,7 +38,7 @@ class Consumer:
         lease = min(source.serving.settings.lease for source in sources)
         streams = [source.stream for source in sources]
         self.reader: Final = GroupReader(
-            commands, address, f"callyard-reader-{name}", name, streams, lease, self._take, stalled
+            commands, reading_link(address, f"callyard-reader-{name}"), name, streams, lease, self._take, stalled
         )
         self._sources = list(sources)
         self._by_stream: Final = {source.stream.encode(): source for source in sources}

@@ -10,9 +10,14 @@ import pytest
 import redis
 
 from broker.keys import GROUP
+from tests.support.load import Site
+from tests.support.relay import Relay
+from tests.support.servers import port_of
 from tests.support.workers import until
 
 pytestmark = pytest.mark.redis
+
+CALLS = "callyard:{ledger}:calls:Default"
 
 
 async def all_once(load, server):
@@ -23,9 +28,8 @@ async def all_once(load, server):
     runs = load.site.runs()
     assert set(runs) == load.answered
     assert {number for number, count in runs.items() if count > 1} == set()
-    stream = "callyard:{ledger}:calls:Default"
-    await until(lambda: server.xlen(stream) == 0, "an empty stream")
-    assert server.xpending(stream, GROUP)["pending"] == 0
+    await until(lambda: server.xlen(CALLS) == 0, "an empty stream")
+    assert server.xpending(CALLS, GROUP)["pending"] == 0
     assert server.xlen("callyard:{ledger}:dead") == 0
 
 
@@ -64,6 +68,27 @@ async def test_replies_of_redis_to_the_workers_are_lost_after_it_settled_the_cal
         load.site.network.cut()
         await load.goes_on()
     await all_once(load, server)
+
+
+async def test_call_whose_delivery_was_lost_on_the_way_runs_without_waiting_for_a_lease(own_redis, server, tmp_path):
+    port = port_of(own_redis)
+    async with Relay(port) as callers, Relay(port) as workers:
+        site = Site(tmp_path, callers, workers, lease="30s")
+        try:
+            site.start_worker()
+            await site.ready()
+            async with site.connect() as services:
+                await services.ledger.note(1)
+                workers.withhold()
+                call = services.ledger.note(2)
+                await until(lambda: server.xpending(CALLS, GROUP)["pending"] == 1, "the delivery")
+                begun = asyncio.get_running_loop().time()
+                workers.cut()
+                assert await call == 2
+                assert asyncio.get_running_loop().time() - begun < 10
+            assert site.runs() == {1: 1, 2: 1}
+        finally:
+            await site.close()
 
 
 async def test_network_of_the_callers_is_down_for_a_while(load, server):

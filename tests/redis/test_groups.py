@@ -7,7 +7,7 @@ import pytest
 from broker.keys import GROUP, ServiceKeys
 from broker.link import Address
 from client.deadline import RedisClock
-from worker_runtime.groups.reading import GroupReader
+from worker_runtime.groups.reading import GroupReader, reading_link
 from worker_runtime.groups.sweeping import GroupSweeper
 
 KEYS = ServiceKeys("test", "svc")
@@ -80,9 +80,8 @@ async def test_a_sweep_that_is_cancelled_ends_although_its_claim_fails(link, clo
 
 async def test_a_group_that_redis_lost_is_made_anew_and_read_from_its_beginning(link, broker_url):
     came = []
-    reader = GroupReader(
-        link, Address.parse(broker_url), "reader", "w1", [STREAM], LEASE, lambda *entries: came.append(entries), bool
-    )
+    reading = reading_link(Address.parse(broker_url), "reader")
+    reader = GroupReader(link, reading, "w1", [STREAM], LEASE, lambda *entries: came.append(entries), bool)
     await reader.link.open(5)
     try:
         await link.send("XADD", STREAM, "*", "m", "before")
@@ -95,3 +94,25 @@ async def test_a_group_that_redis_lost_is_made_anew_and_read_from_its_beginning(
 
     [(stream, [(_, fields)])] = came
     assert (stream, fields) == (STREAM.encode(), [b"m", b"before"])
+
+
+@pytest.mark.parametrize(("heard_of", "came"), [(False, [b"lost"]), (True, [])])
+async def test_only_what_was_never_heard_of_is_read_again(link, broker_url, heard_of, came):
+    got = []
+    reading = reading_link(Address.parse(broker_url), "reader")
+    reader = GroupReader(link, reading, "w1", [STREAM], LEASE, lambda _, entries: got.extend(entries), bool)
+    await reader.create_groups()
+    await reading.open(5)
+    try:
+        await link.send("XADD", STREAM, "*", "m", "lost")
+        # As if the answer to this had been the one that was lost.
+        [[_, [[entry_id, _]]]] = await link.send("XREADGROUP", "GROUP", GROUP, "w1", "COUNT", 1, "STREAMS", STREAM, ">")
+        if heard_of:
+            reader.heard_of(STREAM, entry_id)
+        reading.reset()
+        await reader.read([STREAM], 1, 50)
+        await reader.read([STREAM], 1, 50)
+    finally:
+        await reading.close()
+
+    assert [fields[1] for _, fields in got] == came

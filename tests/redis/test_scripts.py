@@ -9,6 +9,7 @@ from tests.support.servers import opened
 
 ENQUEUE, SETTLE, RENEW, CLAIM = Script("enqueue"), Script("settle"), Script("renew"), Script("claim")
 DEAD, RELEASE, CHANNEL, RETIRE = Script("dead"), Script("release"), Script("channel"), Script("retire")
+REREAD = Script("reread")
 KEYS = ServiceKeys("test", "svc")
 STREAM, REPLY = KEYS.calls("Default"), KEYS.reply("caller01")
 SWEPT = KEYS.sweep("Default")
@@ -169,6 +170,31 @@ async def test_renewing_does_not_count_as_a_delivery(served):
     assert await RENEW.run(served, [STREAM], [GROUP, "w1", entry_id, 1]) == []
     [[_, owner, _, deliveries]] = await served.send("XPENDING", STREAM, GROUP, "-", "+", 10)
     assert (owner, deliveries) == (b"w1", 1)
+
+
+async def test_what_a_lost_answer_handed_over_is_handed_over_again_uncounted_and_with_a_new_lease(served):
+    await enqueue(served, 0, 1, 2, 3, 4)
+    held, unheard, late = await read(served, count=3)
+    [foreign] = await read(served, "w2")
+    await anyio.sleep(0.02)
+
+    for _ in range(2):
+        found = await REREAD.run(served, [STREAM], [GROUP, "w1", 10, held])
+        assert [entry_id for entry_id, _ in found] == [unheard, late]
+    assert [fields for _, fields in found] == [[b"m", b"call 2"], [b"m", b"call 3"]]
+    assert len(await REREAD.run(served, [STREAM], [GROUP, "w1", 1, held])) == 1
+    pending = {row[0]: row[1:] for row in await served.send("XPENDING", STREAM, GROUP, "-", "+", 10)}
+    assert [pending[entry_id][2] for entry_id in (held, unheard, late, foreign)] == [1, 1, 1, 1]
+    assert pending[foreign][0] == b"w2"
+    assert pending[unheard][1] < 20 <= pending[held][1]
+
+
+async def test_what_was_claimed_is_not_handed_over_again(served):
+    await enqueue(served, 0, 1)
+    await read(served)
+    await claim(served, "w1")
+
+    assert await REREAD.run(served, [STREAM], [GROUP, "w1", 10, "0-0"]) == []
 
 
 @pytest.mark.parametrize(("begun", "deliveries"), [(1, 2), (0, 1)])

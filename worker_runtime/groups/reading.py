@@ -9,13 +9,17 @@ from typing import Any, Final
 
 from broker.errors import LinkLost, RpcError
 from broker.keys import GROUP
-from broker.link import Address, Link, ReplyError, unheard
+from broker.link import Address, Link, ReplyError, Script, unheard
+
+REREAD: Final = Script("reread")
 
 LONGEST_BLOCK_MS: Final = 2000
 SLOWEST_STOP: Final = LONGEST_BLOCK_MS / 1000 + 1
 """Seconds within which a reader that was stopped reads no more, woken or not."""
 FLOOR_SECONDS: Final = 0.002
 """Least time of an empty read: some servers return at once from a blocking read with COUNT."""
+MOST_REREAD: Final = 256
+"""Entries that a read hands over at most, of one stream."""
 
 _SILENCE: Final = LONGEST_BLOCK_MS / 1000 + 10
 _REPAIRABLE: Final = frozenset({"NOGROUP", "UNBLOCKED"})
@@ -24,6 +28,11 @@ _log = logging.getLogger("callyard.worker")
 
 Entry = tuple[bytes, Any]
 """ID and fields of an entry."""
+
+
+def reading_link(address: Address, name: str) -> Link:
+    """A connection for reads that block, not connected yet; *name* is how Redis lists it."""
+    return Link(address, name=name, resend=False, silence=_SILENCE)
 
 
 class GroupReader:
@@ -35,16 +44,15 @@ class GroupReader:
     def __init__(
         self,
         commands: Link,
-        address: Address,
-        name: str,
+        link: Link,
         consumer: str,
         streams: Sequence[str],
         lease: float,
         take: Callable[[bytes, Sequence[Entry]], None],
         stalled: Callable[[], None],
     ) -> None:
-        """Connect nothing yet: `link` is for whoever connects; *name* is how Redis lists it."""
-        self.link: Final = Link(address, name=name, resend=False, silence=_SILENCE)
+        """Connect nothing yet: that is for whoever gave *link*, made by `reading_link`."""
+        self.link: Final = link
         self.stopped = False
         """Whether nothing more is to be read."""
         self.block_ms: Final = int(max(20, min(LONGEST_BLOCK_MS, lease * 250)))
@@ -55,6 +63,10 @@ class GroupReader:
         self._lease = lease
         self._take = take
         self._stalled = stalled
+        self._heard: Final = dict.fromkeys(streams, b"0-0")
+        """The last entry of each stream that this process heard of."""
+        self._lost = False
+        """Whether an answer was lost, and entries with it that Redis counts as delivered."""
         self._link_id: int | None = None
         self.link.on_open.append(self._identify)
 
@@ -81,11 +93,14 @@ class GroupReader:
     async def read(self, streams: Sequence[str], count: int, block_ms: int) -> None:
         """Hand over what is new in *streams*, at most *count* of each, as it comes; wait for it at most *block_ms*.
 
-        What Redis refuses is repaired. If cancelled, entries may stay pending for a lease.
+        What Redis refuses is repaired, and what a lost answer had handed over comes first. If cancelled, entries may
+        stay pending for a lease.
         """
         loop = asyncio.get_running_loop()
         begun = loop.time()
         try:
+            if self._lost:
+                await self._read_again()
             answer: Any = await self.link.read(
                 self._hand_over, "XREADGROUP", "GROUP", GROUP, self._consumer, "COUNT", count, "BLOCK", block_ms,
                 "STREAMS", *streams, *[">"] * len(streams),
@@ -100,8 +115,32 @@ class GroupReader:
         if not answer and took < FLOOR_SECONDS:
             await asyncio.sleep(FLOOR_SECONDS)
 
+    async def _read_again(self) -> None:
+        """Take what Redis counts as delivered to this consumer and nobody here ever heard of.
+
+        Raises:
+            LinkLost: the other connection is gone as well.
+        """
+        for stream in self._streams:
+            try:
+                entries: Any = await REREAD.run(
+                    self._commands, [stream], [GROUP, self._consumer, MOST_REREAD, self._heard[stream]]
+                )
+            except ReplyError as error:
+                _log.warning("%s: what a lost answer had in it waits for a lease: %s", stream, error)
+                continue
+            if entries:
+                _log.info("%s: taking %d entries whose answer was lost", stream, len(entries))
+                self._hand_over([(stream.encode(), entries)])
+        self._lost = False
+
+    def heard_of(self, stream: str, entry_id: bytes) -> None:
+        """Take note of an entry that came by another way."""
+        self._heard[stream] = max(self._heard[stream], entry_id, key=_order)
+
     def _hand_over(self, answer: Any) -> Any:
         for stream, entries in answer or ():
+            self._heard[stream.decode()] = entries[-1][0]
             self._take(stream, entries)
         return answer
 
@@ -122,8 +161,14 @@ class GroupReader:
                 await self.create_groups()
             except RpcError as still:
                 _log.warning("cannot make the consumer groups: %s", still)
-        elif not isinstance(error, LinkLost):
+        elif isinstance(error, LinkLost):
+            self._lost = True
+        else:
             _log.error("cannot read %s: %s", ", ".join(self._streams), error)
-        # Entries of a read whose answer was lost stay pending: their lease ends and they are claimed.
         await asyncio.sleep(0.05)
         await self.link.wait_open()
+
+
+def _order(entry_id: bytes) -> tuple[int, int]:
+    milliseconds, _, number = entry_id.partition(b"-")
+    return int(milliseconds), int(number)

@@ -14,7 +14,7 @@ from broker.link import Address, Link, Script
 from client.deadline import RedisClock
 from worker_runtime.delivery import value_of
 from worker_runtime.groups.lane import PROVEN_SECONDS
-from worker_runtime.groups.reading import Entry, GroupReader
+from worker_runtime.groups.reading import Entry, GroupReader, reading_link
 from worker_runtime.groups.sweeping import Claimed, GroupSweeper
 from worker_runtime.queues.batches import Batches
 
@@ -46,8 +46,8 @@ class Intake:
         self._lease = lease
         self._sweeper = GroupSweeper(commands, consumer, clock, lease)
         self.reader: Final = GroupReader(
-            commands, address, f"callyard-queue-{consumer}", consumer, [keys.messages], lease, self._take_new,
-            self._sweeper.hold_off,
+            commands, reading_link(address, f"callyard-queue-{consumer}"), consumer, [keys.messages], lease,
+            self._take_new, self._sweeper.hold_off,
         )  # fmt: skip
 
     def hold_off(self) -> None:
@@ -92,6 +92,7 @@ class Intake:
     def _take_over(self, claimed: Claimed, leave: Callable[[], None]) -> None:
         """Handle what was taken over; it has the quarantine lane, and *leave* is called in the end."""
         entry_id, count, fields = claimed
+        self.reader.heard_of(self._keys.messages, entry_id)
         held = self._batches.take(self._keys.messages, (entry_id, count), value_of(fields))
         task = None
         if held is not None and count == 1:
