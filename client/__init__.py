@@ -28,13 +28,13 @@ from broker.errors import (
 )
 from broker.methods.target import RpcTarget
 from broker.names import InvalidName
-from client.blocking import connect_blocking, read
-from client.call import Call
-from client.handles import BlockingHandle, Handle
-from client.member import Member
-from client.object_stub import RpcStub
+from client.blocking.services import connect_blocking, read
+from client.calling.call import Call
+from client.calling.member import Member
 from client.services import Services, connect
-from client.stub import Stub, on_broken, options, submit
+from client.stubs.handles import BlockingHandle, Handle
+from client.stubs.object_stub import RpcStub
+from client.stubs.stub import Stub, on_broken, options, submit
 
 __all__ = [
     "AuthenticationFailed",

@@ -15,9 +15,9 @@ from broker.link import Address, Link
 from broker.names import check_service, split_call_id
 from broker.outcomes import read_outcome
 from broker.registry import Offer, read_offers
-from client.caller import Caller
-from client.stub import Stub, bind
-from client.typed import typed
+from client.calling.caller import Caller
+from client.stubs.stub import Stub, bind
+from client.stubs.typed import typed
 
 DEFAULT_URL: Final = "redis://localhost:6379"
 

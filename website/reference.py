@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from broker.operator import cli as operator
-from client.command_line import calling, completing, describing, recording
-from client.gateway import command as gateway
+from client.command_line import calling, completing, describing, gateway, recording
 from worker_runtime import cli as worker
 from worker_runtime.config import Settings
 from worker_runtime.d1 import cli as d1

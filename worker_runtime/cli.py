@@ -17,21 +17,21 @@ from broker.errors import BrokerUnavailable, ConfigurationError, RpcError
 from broker.failures import mask_with
 from broker.link import Address
 from worker_runtime.config import ServiceConfig, Settings, load, plan
-from worker_runtime.configured import checking_of, load_configured
 from worker_runtime.d1 import cli as d1
 from worker_runtime.exits import CHILD, RELOADED, Exit, say, wait_for_go
 from worker_runtime.masking import Mask, MaskingFormatter, log_what_python_says, mask_of
-from worker_runtime.pool import run_worker
+from worker_runtime.process.pool import run_worker
+from worker_runtime.process.supervisor import supervise
+from worker_runtime.process.worker import Plan
 from worker_runtime.queues.handler import check_handlers
-from worker_runtime.service import Service, load_object
-from worker_runtime.supervisor import supervise
-from worker_runtime.worker import Plan
+from worker_runtime.services.configured import checking_of, load_configured
+from worker_runtime.services.service import Service, load_object
 
 if TYPE_CHECKING:
     from worker_runtime.dev.gateway import DevGateway
-    from worker_runtime.gateway import PoolGateway
-    from worker_runtime.health import Health
-    from worker_runtime.observing import Observer
+    from worker_runtime.invoking.observing import Observer
+    from worker_runtime.process.gateway import PoolGateway
+    from worker_runtime.process.health import Health
 
 DEV: Final = "dev"
 """The command for developers: what follows is embedded, reloaded and logged."""
@@ -171,7 +171,7 @@ def _gateway(plan_: Plan, url: str, given: argparse.Namespace) -> PoolGateway | 
     if given.http is None or RELOADED in os.environ:
         return None
     from client.gateway.server import read_listen
-    from worker_runtime.gateway import PoolGateway
+    from worker_runtime.process.gateway import PoolGateway
 
     return PoolGateway(plan_, url, read_listen(given.http), shared=CHILD in os.environ)
 
@@ -188,7 +188,7 @@ def _health(listen: str) -> Health | None:
     """What answers `--health`, if that was asked for; of several processes the outermost does."""
     if not listen or {CHILD, RELOADED} & os.environ.keys():
         return None
-    from worker_runtime.health import Health
+    from worker_runtime.process.health import Health
 
     health = Health(listen)
     health.start()

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 from broker.http import Blob, File, FormData, Headers, Request, Response
 from broker.methods.target import RpcTarget
 from worker_runtime.entrypoint import WorkerEntrypoint
-from worker_runtime.importable import env, exports, wait_until, waitUntil
-from worker_runtime.overriding import patch_env, with_env
+from worker_runtime.env.importable import env, exports, wait_until, waitUntil
+from worker_runtime.env.overriding import patch_env, with_env
 
 if TYPE_CHECKING:
-    from client.object_stub import RpcStub
-    from client.outgoing import fetch
+    from client.fetching.outgoing import fetch
     from client.session.signals import AbortController, AbortSignal
+    from client.stubs.object_stub import RpcStub
 
 __all__ = [
     "AbortController",
@@ -37,8 +37,8 @@ __all__ = [
 _LATER = {
     "AbortController": "client.session.signals",
     "AbortSignal": "client.session.signals",
-    "RpcStub": "client.object_stub",
-    "fetch": "client.outgoing",
+    "RpcStub": "client.stubs.object_stub",
+    "fetch": "client.fetching.outgoing",
 }
 """Names whose modules need what a service that only answers does not."""
 

@@ -12,6 +12,7 @@ from broker.http import Request, Response
 from broker.http.body import collect
 from broker.link import ReplyError
 from broker.names import check_entrypoint
+from client.calling.deadline import DEFAULT_TIMEOUT
 from client.command_line.connected import answering, connected
 from client.command_line.outcome import EXIT_CODES
 from client.command_line.output import say
@@ -27,10 +28,9 @@ from client.command_line.typed import (
     read_value,
     split_arguments,
 )
-from client.deadline import DEFAULT_TIMEOUT
 from client.offers.reading import mapping, sequence
 from client.services import Services
-from client.stub import Member, options
+from client.stubs.stub import Member, options
 
 _CALLING: Final = """\
 Call a method of a service and print its result, or each item of a stream as a line of JSON.

@@ -22,8 +22,8 @@ class Command(NamedTuple):
 
 
 def run_gateway(arguments: Sequence[str]) -> None:
-    """Serve HTTP until a signal; see `client.gateway.command`."""
-    from client.gateway.command import run_gateway as run
+    """Serve HTTP until a signal; see `client.command_line.gateway`."""
+    from client.command_line.gateway import run_gateway as run
 
     run(arguments)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn
 
 from broker.errors import RpcError
-from client.member import DEEPEST_PATH
+from client.calling.member import DEEPEST_PATH
 from client.offers.conversion import Converter
 from client.offers.reading import mapping
 from client.services import DEFAULT_URL

@@ -19,7 +19,7 @@ from client.gateway.limits import Limits
 from client.gateway.outgoing import Send
 from client.gateway.routes import Route, check_routes, read_route
 from client.services import Services, connect, limit_of
-from client.stub import options
+from client.stubs.stub import options
 
 STREAM_ABOVE: Final = 65_536
 """Bytes of a request's body that are passed on at once."""

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from broker.errors import ConfigurationError
 from broker.http import Headers
-from client.fields import as_bytes, end_to_end
+from client.fetching.fields import as_bytes, end_to_end
 from client.gateway.limits import TIMEOUT_HEADER
 
 RawFields: TypeAlias = Iterable[tuple[bytes, bytes]]

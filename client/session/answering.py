@@ -10,7 +10,7 @@ from broker.envelope import RETURNED, Outcome, Step
 from broker.errors import CallCancelled, CallTimeout, RpcError
 from broker.outcomes import OF_PROGRAMS, raised, refused, together
 from broker.session import Asked, Cancelled
-from client.deadline import enclosing_deadline
+from client.calling.deadline import enclosing_deadline
 from client.session.exported import Exported
 from client.session.programs import ProgramRun, Raised, describe_each
 from client.session.receivers import apply

@@ -12,9 +12,9 @@ from broker.errors import CallTimeout, RpcError
 from broker.outcomes import read_together
 from broker.references import NotYet
 from broker.session import Returned
-from client.call import Call, check_path, extended, parts
-from client.deadline import earliest, enclosing_deadline, scope_deadline
-from client.program import Program
+from client.calling.call import Call, check_path, extended, parts
+from client.calling.deadline import earliest, enclosing_deadline, scope_deadline
+from client.calling.program import Program
 from client.session.later import when_ready
 from client.session.remote_target import RemoteTarget, SessionCall
 from client.session.sending import Sending, promised_calls

@@ -9,8 +9,8 @@ from typing import Any
 
 from broker.methods.target import RpcTarget
 from client.session.running import Runner
-from client.stub import Stub
-from client.threads import in_thread
+from client.session.threads import in_thread
+from client.stubs.stub import Stub
 
 _log = logging.getLogger("callyard.session")
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from broker.envelope import Step, unpack_call
 from broker.references import NotYet
-from client.call import Call, extended, parts
-from client.caller import Caller
+from client.calling.call import Call, extended, parts
+from client.calling.caller import Caller
 from client.session.later import when_ready
 from client.session.sending import Sending, promised_calls
 
 if TYPE_CHECKING:
-    from client.open_call import OpenCall
-    from client.stub import Stub, Target
+    from client.calling.open_call import OpenCall
+    from client.stubs.stub import Stub, Target
 
 
 def start_live(

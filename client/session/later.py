@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn
 
-from client.call import Call, parts
-from client.member import Receiver
-from client.program import Program
+from client.calling.call import Call, parts
+from client.calling.member import Receiver
+from client.calling.program import Program
 
 
 class Waiting:

@@ -22,7 +22,7 @@ from client.session.running import Runner
 from client.session.signals import AbortSignal
 
 if TYPE_CHECKING:
-    from client.caller import Caller
+    from client.calling.caller import Caller
 
 _log: Final = logging.getLogger("callyard.session")
 

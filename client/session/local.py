@@ -11,16 +11,16 @@ from broker.codec import DEFAULT_LIMIT, HARD_LIMIT, decode, encode
 from broker.errors import RpcError
 from broker.methods.target import RpcTarget
 from broker.references import EXPORT
-from client.call import Call
-from client.call_options import Options
-from client.object_stub import RpcStub
+from client.calling.call import Call
 from client.session.exported import Exported
 from client.session.later import Waiting, with_results
 from client.session.receivers import apply
 from client.session.running import LOCAL, is_function
 from client.session.sending import is_stream
 from client.session.signals import AbortController, AbortSignal
-from client.stub import Stub
+from client.stubs.call_options import Options
+from client.stubs.object_stub import RpcStub
+from client.stubs.stub import Stub
 
 _DEFAULTS = Options()
 

@@ -9,13 +9,13 @@ from typing import Any, cast
 from broker.envelope import GET, MAP, Outcome, Step
 from broker.errors import ProtocolError
 from broker.methods.target import RpcTarget
-from client.object_stub import RpcStub
-from client.program import MOST_STEPS
+from client.calling.program import MOST_STEPS
 from client.session.exported import Exported
 from client.session.promises import check_places
 from client.session.receivers import apply, fulfil
 from client.session.receiving import Receiving
 from client.session.running import Runner
+from client.stubs.object_stub import RpcStub
 
 Enter = Callable[[Step, Sequence[Any], Mapping[str, Any]], Awaitable[Any]]
 """Runs a step on what the program as a whole was sent to."""

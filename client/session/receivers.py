@@ -17,11 +17,11 @@ from broker.methods.checking import Checking
 from broker.methods.target import RpcTarget
 from broker.methods.visibility import not_a_value, not_callable, not_found
 from broker.values import Unsupported, substitute
-from client.call import Call
-from client.member import DEEPEST_PATH, Member
+from client.calling.call import Call
+from client.calling.member import DEEPEST_PATH, Member
 from client.session.promises import MOST_RECORDED, Promised, fulfilled, promised_in
 from client.session.running import Runner, is_function
-from client.stub import Stub
+from client.stubs.stub import Stub
 
 _MALFORMED: Final = "A recorded function is malformed."
 MOST_MADE: Final = 1 << 20

@@ -11,15 +11,15 @@ from broker.references import BINDING, EXPORT, OWN, PROMISE, SIGNAL, STREAM
 from broker.session import OBJECT
 from broker.session import SIGNAL as A_SIGNAL
 from broker.session import STREAM as A_STREAM
-from client.bindings import load_binding, load_given
-from client.object_stub import RpcStub, whole_result
 from client.session.exported import Exported
 from client.session.local import LocalTarget
 from client.session.promises import read_promise
 from client.session.streams import RemoteStream
+from client.stubs.bindings import load_binding, load_given
+from client.stubs.object_stub import RpcStub, whole_result
 
 if TYPE_CHECKING:
-    from client.caller import Caller
+    from client.calling.caller import Caller
     from client.session.live import LiveSession
 
 

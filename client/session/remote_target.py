@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from broker.errors import RpcError
-from client.call import Call
-from client.call_options import Options
-from client.program import Program
+from client.calling.call import Call
+from client.calling.program import Program
+from client.stubs.call_options import Options
 
 if TYPE_CHECKING:
     from client.session.live import LiveSession

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from broker.methods.checking import LAX, Checking
 from broker.methods.visibility import not_callable
-from client.threads import in_thread
+from client.session.threads import in_thread
 
 if TYPE_CHECKING:
     from broker.methods.method import Method

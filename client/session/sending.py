@@ -18,20 +18,20 @@ from broker.session import OBJECT
 from broker.session import SIGNAL as A_SIGNAL
 from broker.session import STREAM as A_STREAM
 from broker.values import REQUEST, RESPONSE
-from client.arguments import encode_arguments
-from client.bindings import dump_binding
-from client.call import Call, parts
-from client.member import Member
-from client.object_stub import ObjectTarget
+from client.calling.arguments import encode_arguments
+from client.calling.call import Call, parts
+from client.calling.member import Member
 from client.session.exported import Exported
 from client.session.promises import Placeholder, promise_of
 from client.session.running import is_function
 from client.session.signals import AbortController, AbortSignal, signal_of
-from client.stub import Stub, live_target
+from client.stubs.bindings import dump_binding
+from client.stubs.object_stub import ObjectTarget
+from client.stubs.stub import Stub, live_target
 
 if TYPE_CHECKING:
-    from client.caller import Caller
-    from client.program import Program
+    from client.calling.caller import Caller
+    from client.calling.program import Program
     from client.session.live import LiveSession
 
 
@@ -90,7 +90,7 @@ class Sending:
 
         With more than *room* bytes it may be too large once it has a head: then what can be divided is.
 
-        Raises: what `client.arguments.encode_arguments` raises.
+        Raises: what `client.calling.arguments.encode_arguments` raises.
         """
         self._recorded = args[0] if args else None
         return self._fitting(lambda: encode_arguments(args, kwargs, limit, self), limit if room is None else room)

@@ -12,8 +12,8 @@ from broker.errors import Overloaded, ProtocolError
 from broker.link import unheard
 from broker.outcomes import read_outcome, read_together
 from broker.session.machine import BREAK, RELEASE
-from client.expiry import Expiry
-from client.program import settle
+from client.calling.expiry import Expiry
+from client.calling.program import settle
 from client.session.channels import InboxChannel, ReplyChannel, packed_for_caller
 from client.session.early import Early
 from client.session.live import LiveSession
@@ -22,8 +22,8 @@ from client.session.receiving import Receiving
 from client.session.running import LOCAL, Runner
 
 if TYPE_CHECKING:
-    from client.caller import Caller
-    from client.open_call import OpenCall
+    from client.calling.caller import Caller
+    from client.calling.open_call import OpenCall
     from client.session.remote_target import SessionCall
 
 MOST_SERVED: Final = 10_000

@@ -14,7 +14,7 @@ from broker.errors import RpcError, StreamBroken
 from broker.http import BodyStream
 from broker.outcomes import raised
 from client.session.sending import LARGEST_PIECE
-from client.threads import in_thread, start_in_thread
+from client.session.threads import in_thread, start_in_thread
 
 if TYPE_CHECKING:
     from client.session.consuming import Consuming

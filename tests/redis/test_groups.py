@@ -6,7 +6,7 @@ import pytest
 
 from broker.keys import GROUP, ServiceKeys
 from broker.link import Address
-from client.deadline import RedisClock
+from client.calling.deadline import RedisClock
 from worker_runtime.groups.reading import GroupReader, reading_link
 from worker_runtime.groups.sweeping import GroupSweeper
 

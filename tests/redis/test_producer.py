@@ -7,8 +7,8 @@ import pytest
 from broker.envelope import CALL, Call, Step, pack_call, unpack_call
 from broker.errors import Overloaded, RpcError, ServiceUnavailable
 from broker.keys import GROUP, ServiceKeys
-from client.open_call import OpenCall
-from client.producer import LARGEST_BATCH, Producer
+from client.calling.open_call import OpenCall
+from client.calling.producer import LARGEST_BATCH, Producer
 
 KEYS = ServiceKeys("test", "svc")
 STREAM = KEYS.calls("Default")

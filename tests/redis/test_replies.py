@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from broker.link import Script
-from client.replies import TRIM_BYTES, TRIM_ENTRIES, ReplyReader
+from client.calling.replies import TRIM_BYTES, TRIM_ENTRIES, ReplyReader
 from tests.support.servers import opened
 
 CHANNEL = "test:{svc}:reply:caller01"
@@ -72,7 +72,7 @@ async def test_large_replies_are_trimmed_at_once(links, replies):
 
 
 async def test_what_was_read_is_trimmed_at_the_next_renewal(links, monkeypatch):
-    monkeypatch.setattr("client.replies.RENEW_SECONDS", 0.02)
+    monkeypatch.setattr("client.calling.replies.RENEW_SECONDS", 0.02)
     commands, reading = links
     reader = ReplyReader(commands, reading, lambda _channel, _entry: None, lambda: None)
     reader.listen(CHANNEL)

@@ -7,7 +7,7 @@ import anyio.lowlevel
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.deadline import DEFAULT_TIMEOUT, RedisClock, earliest, scope_deadline
+from client.calling.deadline import DEFAULT_TIMEOUT, RedisClock, earliest, scope_deadline
 
 moments = st.floats(0, 1e7)
 limits = st.floats(0, 1e7) | st.just(math.inf)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.decompressing import LARGEST_PIECE, decompressed, is_known
+from client.fetching.decompressing import LARGEST_PIECE, decompressed, is_known
 
 
 async def each(*pieces: bytes) -> AsyncIterator[bytes]:

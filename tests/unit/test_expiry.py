@@ -4,8 +4,8 @@ import asyncio
 import sys
 from typing import Any
 
-from client.expiry import Expiry
-from client.open_call import OpenCall
+from client.calling.expiry import Expiry
+from client.calling.open_call import OpenCall
 
 
 def call(sequence: int, deadline: float) -> OpenCall:

@@ -8,9 +8,9 @@ import pytest
 
 from broker.errors import ConfigurationError
 from broker.http import Request
+from client.fetching.outgoing import fetch
 from client.gateway import Gateway
 from client.gateway.server import GatewayServer, Listen
-from client.outgoing import fetch
 
 FORM = {"content-type": "multipart/form-data; boundary=b"}
 
@@ -39,7 +39,9 @@ def test_a_missing_library_is_named_with_its_extra(monkeypatch, library, use):
     assert caught.value.fix == "pip install 'callyard[http]'"
 
 
-@pytest.mark.parametrize("package", ["client", "client.gateway", "client.outgoing", "workers", "worker_runtime.cli"])
+@pytest.mark.parametrize(
+    "package", ["client", "client.gateway", "client.fetching.outgoing", "workers", "worker_runtime.cli"]
+)
 def test_importing_loads_no_library_of_an_extra(package):
     program = f"import sys, {package}; print(*{{'httpx', 'uvicorn', 'h11', 'python_multipart'}} & sys.modules.keys())"
 

@@ -3,7 +3,7 @@
 import pytest
 
 from broker.http import Request, Response
-from client.fetching import MOST_REDIRECTS, follow, next_request
+from client.fetching.redirects import MOST_REDIRECTS, follow, next_request
 
 HERE = "https://a.example/x/y?q"
 

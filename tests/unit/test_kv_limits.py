@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.keys import NamespaceKeys
+from worker_runtime.env.platform_options import options_of
 from worker_runtime.kv import KVNamespace, limits
 from worker_runtime.kv.reading import reader_of
-from worker_runtime.platform_options import options_of
 
 NOW = 1_800_000_000_000
 

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from broker.http import FormData, Headers, Request
-from client.outgoing import close_pool
-from client.stub import enclosing_deadline
+from client.fetching.outgoing import close_pool
+from client.stubs.stub import enclosing_deadline
 from workers import Response, fetch
 
 
@@ -227,7 +227,7 @@ class TestResponses:
             assert response.ok
             del response
             gc.collect()
-            from client import outgoing
+            from client.fetching import outgoing
 
             pool = outgoing._pools[asyncio.get_running_loop()]
             async with asyncio.timeout(5):

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from typing_extensions import TypedDict as ExtendedTypedDict
 
 from client import InvalidResult, RpcStub, RpcTarget, options
-from client.typed import Rebuilder, rebuilder_of, typed
+from client.stubs.typed import Rebuilder, rebuilder_of, typed
 from tests.unit.offers import everything
 from workers import WorkerEntrypoint
 

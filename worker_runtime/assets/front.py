@@ -8,8 +8,7 @@ from collections.abc import Awaitable, Callable
 from broker.http import Request, Response
 from worker_runtime.assets.paths import host_and_path
 from worker_runtime.assets.routing import Routing, Turn
-from worker_runtime.assets.site import Site, site_of
-from worker_runtime.config.model import ServiceConfig
+from worker_runtime.assets.site import Site
 
 
 class Front:
@@ -56,14 +55,3 @@ class Front:
 
     def _turn(self, request: Request) -> Turn:
         return self._routing.turn(host_and_path(request.url)[1])
-
-
-def front_of(config: ServiceConfig) -> Front | None:
-    """The front of the service that *config* describes; None where it has no assets.
-
-    Raises: as `Site.open`.
-    """
-    if config.assets is None:
-        return None
-    routing = Routing(config.assets.run_worker_first)
-    return Front(site_of(config.assets), routing, has_service=config.main is not None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -15,15 +15,11 @@ from worker_runtime.assets.directory import Directory
 from worker_runtime.assets.header_rules import parse_headers
 from worker_runtime.assets.html import HtmlHandling, NotFoundHandling
 from worker_runtime.assets.ignoring import ignoring
-from worker_runtime.assets.paths import RULE_FILES
 from worker_runtime.assets.redirects import parse_redirects
 from worker_runtime.assets.survey import rule_file
-from worker_runtime.config.model import AssetsConfig
 
 _MOST_TRIES: Final = 3
 """A file that changes while it is answered is answered anew so many times."""
-
-_Stamp = tuple[int, int]
 
 _log = logging.getLogger("callyard.assets")
 
@@ -96,26 +92,3 @@ def _response(found: Answer, contents: Contents, *, head_only: bool) -> Response
         return Response(contents.body, found.status, headers=found.headers)
     contents.close()
     return Response(None, found.status, headers=found.headers)
-
-
-def site_of(config: AssetsConfig) -> Site:
-    """The site that *config* describes: one for each process, as long as its rules stay as they are.
-
-    Raises: as `Site.open`.
-    """
-    root = config.directory
-    stamps = tuple(_stamp(root / name) for name in sorted(RULE_FILES))
-    return _opened(root, config.html_handling, config.not_found_handling, stamps)
-
-
-@lru_cache(maxsize=64)
-def _opened(root: Path, html: HtmlHandling, not_found: NotFoundHandling, _stamps: tuple[_Stamp | None, ...]) -> Site:
-    return Site.open(root, html, not_found)
-
-
-def _stamp(file: Path) -> _Stamp | None:
-    try:
-        status = file.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size

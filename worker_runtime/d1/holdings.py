@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from broker.errors import ConfigurationError
-from client.caller import Caller
-from client.stub import bind
+from client.calling.caller import Caller
+from client.stubs.stub import bind
 from worker_runtime.config import D1Binding, ServiceConfig
 from worker_runtime.d1.database import D1Database
 from worker_runtime.d1.errors import D1Error

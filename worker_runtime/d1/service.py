@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from broker.errors import RemoteError
-from client.stub import Stub
+from client.stubs.stub import Stub
 from worker_runtime import policy
 from worker_runtime.d1.database import D1Database
 from worker_runtime.d1.errors import D1Error, received

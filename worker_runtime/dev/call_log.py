@@ -10,7 +10,7 @@ from typing import Final
 
 from broker.names import DEFAULT_ENTRYPOINT
 from worker_runtime.exits import say
-from worker_runtime.observing import Ended
+from worker_runtime.invoking.observing import Ended
 
 LONGEST_ERROR: Final = 200
 _NAME_WIDTH: Final = 32

@@ -16,7 +16,7 @@ from client.gateway.incoming import Receive
 from client.gateway.outgoing import Send
 from client.gateway.server import GatewayServer, Listen
 from client.services import connect
-from worker_runtime.first_service import FirstService
+from worker_runtime.process.first_service import FirstService
 
 
 class Switch:

@@ -14,13 +14,13 @@ from broker.errors import RpcError
 from worker_runtime.dev.takeover import Command, Takeover
 from worker_runtime.dev.watched import changes, configurations, folders
 from worker_runtime.exits import RELOADED, Exit, say
-from worker_runtime.first_service import FirstService
-from worker_runtime.process import WorkerProcess
-from worker_runtime.supervisor import backoff
+from worker_runtime.process.child import WorkerProcess
+from worker_runtime.process.first_service import FirstService
+from worker_runtime.process.supervisor import backoff
 
 if TYPE_CHECKING:
     from worker_runtime.dev.gateway import DevGateway
-    from worker_runtime.health import Health
+    from worker_runtime.process.health import Health
 
 _PAUSE: Final = 0.02
 _ENOUGH: Final = 2

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from broker.errors import RpcError
 from broker.keys import GROUP
 from broker.link import Link, Script, unheard
-from client.deadline import RedisClock
+from client.calling.deadline import RedisClock
 from worker_runtime.groups.lane import Lane
 
 CLAIM: Final = Script("claim")

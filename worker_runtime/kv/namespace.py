@@ -7,9 +7,9 @@ from typing import Any, Final, cast
 
 from broker.keys import NamespaceKeys
 from broker.link import Link, Script
+from worker_runtime.env.platform_options import options_of
 from worker_runtime.kv import limits
 from worker_runtime.kv.reading import ListPage, ValueWithMetadata, read_entries, read_page, reader_of
-from worker_runtime.platform_options import options_of
 
 GET: Final = Script("kv_get")
 PUT: Final = Script("kv_put")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from broker.message import Stored
-from worker_runtime.platform_options import options_of
+from worker_runtime.env.platform_options import options_of
 from worker_runtime.queues.sending import check_delay
 from worker_runtime.queues.verdicts import Verdicts
 

@@ -11,8 +11,8 @@ from typing import Any, Final
 from broker.errors import ProtocolError, RpcError
 from broker.message import unpack_message
 from worker_runtime.config import QueueConsumer
-from worker_runtime.delivery import Key
-from worker_runtime.observing import Observer, describe_batch
+from worker_runtime.groups.delivery import Key
+from worker_runtime.invoking.observing import Observer, describe_batch
 from worker_runtime.queues.batch import Message, MessageBatch
 from worker_runtime.queues.batching import Batching
 from worker_runtime.queues.endings import QueueEndings
@@ -21,7 +21,7 @@ from worker_runtime.queues.held import HeldMessage
 from worker_runtime.queues.places import Places
 from worker_runtime.queues.sending import LARGEST_BATCH, decode_body
 from worker_runtime.queues.verdicts import Fate, Outcome, Verdicts, exhausted, limited
-from worker_runtime.serving import Serving
+from worker_runtime.services.serving import Serving
 
 GRACE_SECONDS: Final = 5.0
 """How long after the time of its handler a message's lease is still renewed: the time to settle it."""

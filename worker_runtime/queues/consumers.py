@@ -10,17 +10,17 @@ from typing import Final
 
 from broker.keys import QueueKeys
 from broker.link import Address, Link
-from client.deadline import RedisClock
+from client.calling.deadline import RedisClock
 from worker_runtime.config import QueueConsumer
 from worker_runtime.groups.reading import SLOWEST_STOP
-from worker_runtime.observing import Observer
+from worker_runtime.invoking.observing import Observer
 from worker_runtime.queues.batches import MOST_AT_A_TIME, Batches
 from worker_runtime.queues.endings import QueueEndings
 from worker_runtime.queues.handler import Handler
 from worker_runtime.queues.held import HeldMessage
 from worker_runtime.queues.intake import Intake
 from worker_runtime.queues.places import Places
-from worker_runtime.serving import Serving
+from worker_runtime.services.serving import Serving
 
 
 class QueueConsumers:

@@ -11,7 +11,7 @@ from broker.errors import RpcError
 from broker.keys import GROUP, QueueKeys
 from broker.link import Link, Script
 from broker.message import pack_message
-from worker_runtime.delivery import Key
+from worker_runtime.groups.delivery import Key
 from worker_runtime.queues.held import HeldMessage
 from worker_runtime.queues.queue import put
 from worker_runtime.queues.verdicts import Fate, Outcome

@@ -16,13 +16,13 @@ from broker.methods.policy import policy_of
 from broker.methods.signature import signature_of
 from broker.methods.visibility import resolve
 from broker.names import DEFAULT_ENTRYPOINT
-from client.deadline import enclosing_deadline
+from client.calling.deadline import enclosing_deadline
 from worker_runtime.config import ServiceConfig
 from worker_runtime.context import Context, current
-from worker_runtime.plain import run_plain
+from worker_runtime.invoking.plain import run_plain
 from worker_runtime.queues.batch import MessageBatch
-from worker_runtime.service import Service
-from worker_runtime.serving import Serving
+from worker_runtime.services.service import Service
+from worker_runtime.services.serving import Serving
 
 LONGEST_SECONDS: Final = 900.0
 """How long a handler may take where its policy says nothing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from broker.message import Stored
-from worker_runtime.delivery import Key
+from worker_runtime.groups.delivery import Key
 
 
 class HeldMessage:

@@ -11,8 +11,8 @@ from typing import Final
 from broker.errors import RpcError
 from broker.keys import QueueKeys
 from broker.link import Address, Link, Script
-from client.deadline import RedisClock
-from worker_runtime.delivery import value_of
+from client.calling.deadline import RedisClock
+from worker_runtime.groups.delivery import value_of
 from worker_runtime.groups.lane import PROVEN_SECONDS
 from worker_runtime.groups.reading import Entry, GroupReader, reading_link
 from worker_runtime.groups.sweeping import Claimed, GroupSweeper

@@ -10,7 +10,7 @@ from broker.errors import Overloaded
 from broker.keys import QueueKeys
 from broker.link import Link, Script
 from broker.message import Stored, pack_message
-from worker_runtime.platform_options import options_of
+from worker_runtime.env.platform_options import options_of
 from worker_runtime.queues.sending import as_request, check_batch, check_delay, encode_body
 
 SEND: Final = Script("queue_send")

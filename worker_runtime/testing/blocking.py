@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from client import connect_blocking
-from client.blocking import BlockingServices, BlockingStub
+from client.blocking.services import BlockingServices, BlockingStub
 from worker_runtime.testing.recorded import BackgroundTask, CallMade
 from worker_runtime.testing.served import Served, serve
 from worker_runtime.testing.subject import ServiceUnderTest, Target

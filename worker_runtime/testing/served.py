@@ -17,12 +17,12 @@ from broker.link import Address, Link
 from client import Services, Stub, connect
 from worker_runtime.config import ServiceConfig
 from worker_runtime.context import watching
+from worker_runtime.process.worker import Plan, Worker
 from worker_runtime.queues.handler import check_handlers
 from worker_runtime.testing.private_broker import private_broker
 from worker_runtime.testing.recorded import BackgroundTask, CallMade, background_task, name_of
 from worker_runtime.testing.stand_ins import StandIns
 from worker_runtime.testing.subject import Loaded, ServiceUnderTest, Target, load_subject, stand_in_entrypoint
-from worker_runtime.worker import Plan, Worker
 
 LAST_SECONDS: Final = 1.0
 """What calls that still run at the end of a test get to end by themselves."""

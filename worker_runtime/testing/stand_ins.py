@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 from broker.methods.method import Method
 from broker.methods.visibility import resolve, resolve_fetch
 from worker_runtime.entrypoint import WorkerEntrypoint
-from worker_runtime.service import Service
+from worker_runtime.services.service import Service
 from worker_runtime.testing.recorded import CallMade, RecordedMethod
 
 NAME: Final = "stand-ins"

@@ -12,9 +12,9 @@ from typing import Any, Final, NamedTuple
 from broker.errors import ConfigurationError
 from worker_runtime.config import ServiceBinding, ServiceConfig, Settings, load
 from worker_runtime.config.model import file_stem
-from worker_runtime.configured import load_configured
 from worker_runtime.entrypoint import WorkerEntrypoint
-from worker_runtime.service import Service, load_class, load_module
+from worker_runtime.services.configured import load_configured
+from worker_runtime.services.service import Service, load_class, load_module
 from worker_runtime.testing import stand_ins
 
 CONCURRENCY: Final = 1000

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from broker.http import Request
 from worker_runtime.assets.answers import Rules
 from worker_runtime.assets.directory import Directory
-from worker_runtime.assets.site import Site, site_of
+from worker_runtime.assets.site import Site
 from worker_runtime.config import AssetsConfig
+from worker_runtime.services.sites import site_of
 
 
 @pytest.mark.parametrize(

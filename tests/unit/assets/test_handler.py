@@ -12,7 +12,7 @@ from worker_runtime.assets.front import Front
 from worker_runtime.assets.routing import Routing
 from worker_runtime.assets.site import Site
 from worker_runtime.entrypoint import WorkerEntrypoint
-from worker_runtime.service import Service, load_service
+from worker_runtime.services.service import Service, load_service
 
 ASSET, OTHER = Request("https://h/a.txt"), Request("https://h/other")
 

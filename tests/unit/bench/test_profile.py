@@ -11,11 +11,11 @@ from broker import codec, envelope, outcomes
 from broker.link import Script
 from broker.link.wire import Wire
 from broker.methods import arguments
-from client.producer import Producer
-from client.replies import ReplyReader
-from worker_runtime import running, steps
-from worker_runtime.consumer import Consumer
-from worker_runtime.settling import Settler
+from client.calling.producer import Producer
+from client.calling.replies import ReplyReader
+from worker_runtime.consuming.consumer import Consumer
+from worker_runtime.invoking import running, steps
+from worker_runtime.settling.settler import Settler
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_function_that_no_pattern_fits_shows_as_itself():
 
 
 def test_stages_add_up_to_the_cpu_of_the_process():
-    found = {"client/producer.py:Producer._send": 30, "broker/link/wire.py:Wire.write": 50, LOOP: 20}
+    found = {"client/calling/producer.py:Producer._send": 30, "broker/link/wire.py:Wire.write": 50, LOOP: 20}
 
     part = part_of("client", found, cpu=2.0, calls=1000)
 

@@ -3,8 +3,8 @@
 import pytest
 
 from worker_runtime.dev.call_log import LONGEST_ERROR, duration, line
-from worker_runtime.observing import Ended, describe_batch
-from worker_runtime.service import Service
+from worker_runtime.invoking.observing import Ended, describe_batch
+from worker_runtime.services.service import Service
 from workers import WorkerEntrypoint
 
 SHOP = Service("shop", {"Default": type("Default", (WorkerEntrypoint,), {})})

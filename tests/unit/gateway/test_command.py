@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from broker.errors import ConfigurationError
+from client.command_line.gateway import run_gateway
 from client.command_line.typed import UsageError
 from client.gateway import Gateway
-from client.gateway.command import run_gateway
 from client.gateway.server import Listen, read_listen
 from tests.support.asgi import Visit, scope
 

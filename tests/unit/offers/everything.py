@@ -30,7 +30,7 @@ from annotated_types import Gt, Len
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, RootModel, SecretStr, computed_field
 from typing_extensions import NotRequired, TypeAliasType, TypedDict
 
-from worker_runtime.service import Service
+from worker_runtime.services.service import Service
 from workers import Request, Response, RpcTarget, WorkerEntrypoint
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any, Protocol, Self
 
 from pydantic import BaseModel
 
-from worker_runtime.service import Service
+from worker_runtime.services.service import Service
 from workers import RpcStub, RpcTarget, WorkerEntrypoint
 
 

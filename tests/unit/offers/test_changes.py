@@ -10,7 +10,7 @@ from client.offers.fitting import broken_by
 from client.offers.recorded import read_recorded
 from client.offers.stub_file import stub_file
 from worker_runtime.entrypoint import WorkerEntrypoint
-from worker_runtime.service import Service
+from worker_runtime.services.service import Service
 
 HEAD = """
 from collections.abc import AsyncIterator, Callable

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from client.offers.conversion import Converter
 from worker_runtime.entrypoint import WorkerEntrypoint
-from worker_runtime.service import Service
+from worker_runtime.services.service import Service
 
 
 class Colour(Enum):

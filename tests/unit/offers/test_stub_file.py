@@ -26,7 +26,7 @@ from client.offers.stub_file import docstring, stub_file
 from tests.unit.offers.everything import EVERYTHING
 from tests.unit.offers.talk import TALK
 from worker_runtime.entrypoint import WorkerEntrypoint
-from worker_runtime.service import Service
+from worker_runtime.services.service import Service
 
 BIN = Path(sys.executable).parent
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from worker_runtime.code import digest_of, version_of
-from worker_runtime.service import load_service
+from worker_runtime.services.code import digest_of, version_of
+from worker_runtime.services.service import load_service
 
 MAIN = "from workers import WorkerEntrypoint\nimport beside_{n}\nclass Default(WorkerEntrypoint): ...\n"
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from worker_runtime import importable
 from worker_runtime.context import ABORTED, OUT_OF_TIME, CallAborted, Context, DrainOutcome, current
+from worker_runtime.env import importable
 
 
 @dataclass

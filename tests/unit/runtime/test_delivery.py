@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from broker.codec import encode
 from broker.methods.policy import LONGEST_PAUSE, Policy
 from broker.redelivery import Decision, decide
-from worker_runtime.claims import share
 from worker_runtime.groups.lane import Lane
-from worker_runtime.once import digest_of
-from worker_runtime.watchdog import SLOW_SECONDS, STUCK_SECONDS, Verdict, judge
+from worker_runtime.invoking.claims import share
+from worker_runtime.process.watchdog import SLOW_SECONDS, STUCK_SECONDS, Verdict, judge
+from worker_runtime.settling.once import digest_of
 
 scalars = st.none() | st.booleans() | st.integers() | st.text() | st.binary()
 values = st.recursive(

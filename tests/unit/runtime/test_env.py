@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from worker_runtime.bindings import Env
+from worker_runtime.process.bindings import Env
 
 
 def test_env_gives_its_values_as_attributes_and_shows_only_their_names():

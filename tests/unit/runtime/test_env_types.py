@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 from broker.errors import ConfigurationError
-from worker_runtime.env_types import types_of_env
+from worker_runtime.env.binding_types import types_of_env
 from workers import WorkerEntrypoint
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 
 from broker.errors import ConfigurationError
 from worker_runtime.config.units import parse_address, split_address
-from worker_runtime.health import MOST_CLIENTS, Health, answer
+from worker_runtime.process.health import MOST_CLIENTS, Health, answer
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_clients_that_say_nothing_are_bounded_and_do_not_silence_it(health):
 
 
 def test_a_client_that_talks_byte_by_byte_is_cut_off(health, monkeypatch):
-    monkeypatch.setattr("worker_runtime.health.SLOWEST_CLIENT", 0.2)
+    monkeypatch.setattr("worker_runtime.process.health.SLOWEST_CLIENT", 0.2)
     with socket.create_connection(("127.0.0.1", int(health.address.rpartition(":")[2]))) as client:
         client.settimeout(0.01)
         give_up = time.monotonic() + 10

@@ -14,8 +14,8 @@ from worker_runtime.entrypoint import WorkerEntrypoint
 from worker_runtime.queues import MessageBatch
 from worker_runtime.queues.handler import Handler
 from worker_runtime.queues.verdicts import Verdicts
-from worker_runtime.service import Service
-from worker_runtime.serving import Serving
+from worker_runtime.services.service import Service
+from worker_runtime.services.serving import Serving
 
 ENV = object()
 

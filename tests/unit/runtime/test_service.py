@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from broker.errors import ConfigurationError, MethodNotFound, ReservedMethod, ServiceUnavailable
-from worker_runtime.service import Service, load_object, load_service
+from worker_runtime.services.service import Service, load_object, load_service
 
 HEAD = "from workers import WorkerEntrypoint, Response\n"
 

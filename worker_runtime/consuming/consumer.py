@@ -1,0 +1,77 @@
+"""Reading: new calls, as many as there is room for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from broker.link import Address, Link
+from worker_runtime.consuming.dispatcher import Dispatcher
+from worker_runtime.groups.delivery import Delivery, Source, value_of
+from worker_runtime.groups.reading import Entry, GroupReader, reading_link
+
+LARGEST_READ: Final = 256
+SHORTEST_BLOCK_MS: Final = 20
+"""How long a read waits that leaves out some streams: they may have room again at any moment."""
+
+
+class Consumer:
+    """Hands the new entries of *sources* to a dispatcher: only as many as it has room for.
+
+    *stalled* is called when Redis was away or silent for so long that leases may have ended unfairly.
+    """
+
+    def __init__(
+        self,
+        commands: Link,
+        address: Address,
+        name: str,
+        sources: Sequence[Source],
+        dispatcher: Dispatcher,
+        stalled: Callable[[], None],
+    ) -> None:
+        self.beat = 0.0
+        """When it last had an answer of Redis or waited for room; seconds of the event loop's clock."""
+        self.swept: Callable[[], bool] = bool
+        """Whether somebody else wants the next free place."""
+        lease = min(source.serving.settings.lease for source in sources)
+        streams = [source.stream for source in sources]
+        self.reader: Final = GroupReader(
+            commands, reading_link(address, f"callyard-reader-{name}"), name, streams, lease, self._take, stalled
+        )
+        self._sources = list(sources)
+        self._by_stream: Final = {source.stream.encode(): source for source in sources}
+        self._dispatcher = dispatcher
+
+    def stop(self) -> None:
+        """Read nothing more. A read under way is woken; what it got all the same is still delivered."""
+        self.reader.stop()
+        self._dispatcher.claims.nudge()
+
+    async def run(self) -> None:
+        """Read until stopped. If cancelled, entries may stay pending for a lease."""
+        while not self.reader.stopped:
+            self.beat = asyncio.get_running_loop().time()
+            room = self._dispatcher.claims.free - int(self.swept())
+            sources, block_ms = self._some(room)
+            if sources:
+                count = max(1, min(LARGEST_READ, room // len(sources)))
+                await self.reader.read([source.stream for source in sources], count, block_ms)
+            else:
+                await self._dispatcher.claims.change_soon()
+
+    def _take(self, stream: bytes, entries: Sequence[Entry]) -> None:
+        source = self._by_stream[stream]
+        self._dispatcher.take([Delivery(source, entry_id, 1, value_of(fields)) for entry_id, fields in entries])
+
+    def _some(self, room: int) -> tuple[Sequence[Source], int]:
+        """The streams to read now, and for how long: COUNT is for each of them, so no more than there is room for."""
+        if room <= 0:
+            return (), 0
+        sources = self._dispatcher.claims.open(self._sources)
+        if len(sources) == len(self._sources) and room >= len(sources):
+            return sources, self.reader.block_ms
+        # Another turn begins elsewhere, so that none waits for ever.
+        self._sources.append(self._sources.pop(0))
+        return sources[:room], SHORTEST_BLOCK_MS
