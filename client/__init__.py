@@ -28,7 +28,7 @@ from broker.errors import (
 )
 from broker.methods.target import RpcTarget
 from broker.names import InvalidName
-from client.blocking import connect_blocking, read
+from client.blocking import BlockingServices, connect_blocking, read
 from client.call import Call
 from client.handles import BlockingHandle, Handle
 from client.member import Member
@@ -39,6 +39,7 @@ from client.stub import Stub, on_broken, options, submit
 __all__ = [
     "AuthenticationFailed",
     "BlockingHandle",
+    "BlockingServices",
     "BrokerUnavailable",
     "Call",
     "CallAbandoned",

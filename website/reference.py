@@ -49,7 +49,7 @@ class Page(NamedTuple):
 
     def __str__(self) -> str:
         """The whole page."""
-        return f"# {self.title}\n\nWritten by `make docs` from {self.origin}; do not edit it here.\n\n{self.text}"
+        return f"# {self.title}\n\n<!-- Written by `make docs` from {self.origin}; do not edit it here. -->\n\n{self.text}"
 
 
 def pages() -> list[Page]:
