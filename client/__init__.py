@@ -28,7 +28,7 @@ from broker.errors import (
 )
 from broker.methods.target import RpcTarget
 from broker.names import InvalidName
-from client.blocking.services import connect_blocking, read
+from client.blocking.services import BlockingServices, connect_blocking, read
 from client.calling.call import Call
 from client.calling.member import Member
 from client.services import Services, connect
@@ -39,6 +39,7 @@ from client.stubs.stub import Stub, on_broken, options, submit
 __all__ = [
     "AuthenticationFailed",
     "BlockingHandle",
+    "BlockingServices",
     "BrokerUnavailable",
     "Call",
     "CallAbandoned",

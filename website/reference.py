@@ -48,7 +48,8 @@ class Page(NamedTuple):
 
     def __str__(self) -> str:
         """The whole page."""
-        return f"# {self.title}\n\nWritten by `make docs` from {self.origin}; do not edit it here.\n\n{self.text}"
+        origin = f"<!-- Written by `make docs` from {self.origin}; do not edit it here. -->"
+        return f"# {self.title}\n\n{origin}\n\n{self.text}"
 
 
 def pages() -> list[Page]:

@@ -51,7 +51,7 @@ class Context:
     """One call, seen from inside.
 
     Attributes:
-        props: What the binding of the caller was configured with; callers cannot influence it.
+        props: What the binding of the caller was configured with; whoever may write to the Redis can claim any.
         exports: The entrypoints of this service, as bindings.
         call_id: The ID of the call.
         attempt: How often the call has been delivered, this time included.

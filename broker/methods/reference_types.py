@@ -162,6 +162,16 @@ def is_referred(cls: Any) -> bool:
     return hasattr(cls, "__callyard_start__") or (_is_protocol(cls) and bool(_declared(cls)))
 
 
+def _awaited(annotation: Any) -> Any:
+    """What *annotation* is once it was waited for: `Awaitable[int] | None` is `int | None`."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in _WAITING:
+        return _awaited(arguments[-1])
+    if origin in (Union, UnionType):
+        return Union[tuple(_awaited(each) for each in arguments)]  # noqa: UP007 -- of as many as there are
+    return annotation
+
+
 class _Marking:
     def __init__(self, where: str, own: type | None, more: Callable[[Any], Any] | None) -> None:
         self._where = where
@@ -193,10 +203,8 @@ class _Marking:
 
     def _function(self, annotation: Any) -> Any:
         takes, returns = typing.get_args(annotation) or (..., Any)
-        while typing.get_origin(returns) in _WAITING:
-            returns = typing.get_args(returns)[-1]
         known = tuple(self.mark(each) for each in takes) if isinstance(takes, list) else None  # pyright: ignore[reportUnknownVariableType]
-        return Annotated[Any, FunctionType(self.mark(returns), known)]
+        return Annotated[Any, FunctionType(self.mark(_awaited(returns)), known)]
 
     def _alias(self, alias: Any) -> Any:
         if any(alias is each for each in self._open):

@@ -61,6 +61,12 @@ class BlockingServices:
         """The kept outcome of a call; see `Services.result`."""
         return _run(self._open_portal(), self._services.result, call_id, timeout=timeout)
 
+    def submit(self, member: Any, *args: Any, keep_result: float | None = None, **kwargs: Any) -> str:
+        """Call *member*, a method of a stub, one-way: `services.submit(services.b.add, 1, 2)`; see `submit`."""
+        portal = self._open_portal()
+        inner = blocking_parts(member)[1] if isinstance(member, BlockingMember) else member
+        return _run(portal, asynchronous.submit, inner, *awaited(args), keep_result=keep_result, **awaited(kwargs))
+
     def describe(self, name: str) -> dict[str, Offer]:
         """What the live workers of a service offer; see `Services.describe`."""
         return _run(self._open_portal(), self._services.describe, name)
@@ -153,6 +159,7 @@ class BlockingMember:
     """A member of a blocking stub: call it as a method, or `read()` it as a property."""
 
     __slots__ = ("_member", "_portal")
+    __callyard_blocking__ = True
 
     def __init__(self, portal: BlockingPortal, member: asynchronous.Member) -> None:
         self._portal = portal

@@ -84,7 +84,8 @@ class _Comparison:
         for at, each in enumerate(_positional(recorded)):
             found = taken.at(at)
             yield from taken.misplaced(each, found)
-            found = found or taken.named.get(each.name)
+            if found is None or taken.stands_elsewhere(each, found):
+                found = taken.named.get(each.name)
             if found is not None:
                 taken.met.add(found.name)
                 yield from self._parameter(each, found)
@@ -116,13 +117,13 @@ class _Comparison:
         return f"{shown} (objects, by reference)" if gone else shown
 
     def _told(self, given: Type, face: Face) -> str:
-        """*given*, with the keys of those of its records that the other side has too but otherwise."""
+        """*given*, with the keys of those of its records, nested ones too, that the other side has but otherwise."""
         shown = spell(given)
-        for name in dict.fromkeys(given.names()):
-            record, other = face.records.get(name), self._recorded.records.get(name)
-            if record is not None and other is not None and record.fields != other.fields:
+        for record in _reached(given, face):
+            other = self._recorded.records.get(record.name)
+            if other is not None and record.fields != other.fields:
                 keys = (f"{key}{'' if f.required else '?'}: {spell(f.type)}" for key, f in record.fields.items())
-                shown += f" ({name} has {', '.join(keys)})"
+                shown += f" ({record.name} has {', '.join(keys)})"
         return shown
 
     def _fits(self, narrow: Type, wide: Type, *, given: bool) -> bool:
@@ -217,19 +218,35 @@ class _Taken:
             return self.rest
         return self.others if recorded.kind == "named" else self.named.get(recorded.name, self.others)
 
+    def stands_elsewhere(self, recorded: Parameter, found: Parameter) -> bool:
+        """Whether *found* has only the position of *recorded*, whose name another one has."""
+        return recorded.kind == "any" and found.name != recorded.name and recorded.name in self.named
+
     def misplaced(self, recorded: Parameter, found: Parameter | None) -> Iterator[str]:
         """What no longer holds of where *recorded* is given, *found* being what takes its position."""
         if found is None:
             yield f"parameter '{recorded.name}' is no longer taken by position."
+        elif self.stands_elsewhere(recorded, found):
+            yield f"parameter '{recorded.name}' stands elsewhere now."
         elif recorded.kind == "any" and found.name != recorded.name:
-            if recorded.name in self.named:
-                yield f"parameter '{recorded.name}' stands elsewhere now."
-            elif found.kind == "any":
+            if found.kind == "any":
                 yield f"parameter '{recorded.name}' is called '{found.name}' now."
             elif self.others is None:
                 yield f"parameter '{recorded.name}' is no longer taken by name."
         elif recorded.kind == "any" and found.kind == "positional" and self.others is None:
             yield f"parameter '{recorded.name}' is no longer taken by name."
+
+
+def _reached(given: Type, face: Face) -> Iterator[Record]:
+    """The records of *face* that *given* names, and those that these name in turn; each once."""
+    ahead, seen = list(given.names()), set[str]()
+    while ahead:
+        name = ahead.pop(0)
+        record = None if name in seen else face.records.get(name)
+        seen.add(name)
+        if record is not None:
+            yield record
+            ahead += (each for field in record.fields.values() for each in field.type.names())
 
 
 def _positional(parameters: Sequence[Parameter]) -> list[Parameter]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import TracebackType
@@ -254,20 +254,29 @@ def on_broken(stub: Any, callback: Callable[[RpcError], object]) -> None:
         target.on_broken(callback)
 
 
-async def submit(member: Any, *args: Any, keep_result: float | None = None, **kwargs: Any) -> str:
+def submit(member: Any, *args: Any, keep_result: float | None = None, **kwargs: Any) -> Coroutine[Any, Any, str]:
     """Call *member* one-way and return the call ID once Redis holds the call.
 
     The call survives its caller. *keep_result* seconds long `Services.result` gives the outcome
-    to any process. If cancelled, the call may or may not have been made.
+    to any process. If cancelled, the call may or may not have been made. Of `connect_blocking` it is
+    a method of the services: `services.submit(services.b.add, 1, 2)`.
 
     Raises:
-        TypeError: *member* is not a method of a stub of a service.
+        TypeError: *member* is not a method of a stub of a service; raised before anything has to be awaited.
         ValueError: *keep_result* makes no sense.
         ServiceUnavailable, Overloaded: the call was not taken.
         BrokerUnavailable: Redis did not confirm in time; the message says whether the call may run.
     """
     if not isinstance(member, Member):
-        raise TypeError(f"submit() takes a method of a stub, as in submit(env.B.add, 1, 2), not {member!r:.80}.")
+        blocking = hasattr(cast("type[Any]", type(member)), "__callyard_blocking__")
+        instead = "; write services.submit(…), which waits for Redis" if blocking else ""
+        raise TypeError(
+            f"submit() takes a method of a stub, as in submit(env.B.add, 1, 2), not {member!r:.80}{instead}."
+        )
+    return _submit(member, args, kwargs, keep_result)
+
+
+async def _submit(member: Member, args: tuple[Any, ...], kwargs: dict[str, Any], keep_result: float | None) -> str:
     stub, path = split(member)
     if not isinstance(stub, Stub) or not isinstance(live_target(stub), Target):
         raise TypeError("submit() takes a method of a service: calls on objects and on promises are never kept.")

@@ -75,6 +75,28 @@ async def test_blocking_client_reads_a_kept_result(services, stage):
         assert await asyncio.to_thread(blocking.result, call_id) == 3
 
 
+async def test_blocking_client_submits(stage):
+    def submitted():
+        with connect_blocking(stage.url, prefix=stage.prefix) as blocking:
+            kept = blocking.submit(blocking.probe.add, 1, b=2, keep_result=60)
+            blocking.submit(options(blocking.probe, timeout=30).mark, "blocking")
+            return blocking.result(kept)
+
+    assert await asyncio.to_thread(submitted) == 3
+    await stage.diary.says("blocking")
+
+
+async def test_a_submit_that_nobody_would_await_is_refused_at_once(stage):
+    def refused():
+        with connect_blocking(stage.url, prefix=stage.prefix) as blocking:
+            with pytest.raises(TypeError, match=r"services\.submit"):
+                submit(blocking.probe.mark, "lost")
+            with pytest.raises(TypeError, match="takes a method of a stub"):
+                blocking.submit(blocking.probe)
+
+    await asyncio.to_thread(refused)
+
+
 @pytest.mark.parametrize("call_id", ["nonsense", "", "0123456789abcdef.7@probe", "0123456789abcdef.7@nowhere"])
 async def test_unknown_result_is_a_lookup_error(services, call_id):
     with pytest.raises(LookupError):

@@ -16,6 +16,7 @@ def service_class() -> None:
         assert_type(service.add(1, b=2), int)
         assert_type(service.version, str)
         assert_type(options(service, timeout=1).add(1), int)
+        assert_type(services.submit(service.add, 1), str)
         service.add("1")  # expect: error
         service.sub(1)  # expect: error
 

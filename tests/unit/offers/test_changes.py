@@ -146,6 +146,10 @@ BREAKS = {
             )
         ],
     ),
+    "a parameter is put before another": (
+        "def f(self, a: int, b: str = '') -> int: ...", "def f(self, a: int, lang: str, b: str = '') -> int: ...",
+        ["Default.f(): parameter 'b' stands elsewhere now.", "Default.f(): parameter 'lang' is new and required."],
+    ),
 }  # fmt: skip
 
 
@@ -204,6 +208,15 @@ MODELS = {
 @pytest.mark.parametrize(("members", "after", "broken"), MODELS.values(), ids=MODELS)
 def test_a_change_of_a_model_is_told_with_what_it_has_now(members, after, broken):
     assert said(members, members, USER, after) == broken
+
+
+def test_a_change_of_a_model_inside_another_is_told_with_what_that_one_has_now():
+    team = "class Team(BaseModel):\n    users: list[User]\n    of: 'Team | None' = None\n"
+    after = "class User(BaseModel):\n    name: str | None\n    born: int = 0\n"
+
+    assert said("def f(self) -> Team: ...", "def f(self) -> Team: ...", USER + team, after + team) == [
+        "Default.f(): it returns Team (User has name: str | None, born: int) where callers rely on Team."
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What travels by reference, in what services offer: named, described, and written down for callers."""
 
 import json
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from client.offers.recorded import read_recorded
 from client.offers.stub_file import stub_file
 from tests.unit.offers.everything import EVERYTHING
 from tests.unit.offers.talk import TALK
+from worker_runtime.entrypoint import WorkerEntrypoint
+from worker_runtime.services.service import Service
 
 CASES = Path(__file__).parent.parent.parent / "typing" / "cases"
 """Where callers of this service are read by type checkers."""
@@ -33,6 +36,16 @@ def test_for_blocking_callers_nothing_has_to_be_awaited():
     assert "    def maker(self) -> Callable[[int, LineInput], Line]: ..." in written
     assert "    def upload(self, lines: Generator[LineInput, Any, Any]) -> int: ..." in written
     assert "    def ticks(self) -> Iterator[int]: ..." in written
+
+
+def test_a_function_that_may_be_awaited_or_not_gives_what_it_gives_in_the_end():
+    class Ears(WorkerEntrypoint):
+        def hear(self, ear: Callable[[int], Awaitable[str] | None] | None) -> Callable[[], Awaitable[int] | str]: ...
+
+    written = stub_file("ears", face_of(Service("ears", {"Default": Ears}).describe()))
+
+    assert "        ear: Callable[[int], str | Awaitable[str | None] | None] | None," in written
+    assert "    ) -> Callable[[], Awaitable[int | str]]: ..." in written
 
 
 @pytest.mark.parametrize("offers", [TALK, EVERYTHING], ids=["talk", "everything"])
