@@ -29,11 +29,23 @@ class Answering:
         self._tasks: dict[int, asyncio.Task[None]] = {}
 
     def begin(self, asked: Asked) -> None:
-        """Run a call; its outcome goes back by itself."""
+        """Run a call; its outcome goes back by itself.
+
+        What it needs is held at once: what came with it may let that go, or end the call before its first step.
+        """
         loop = asyncio.get_running_loop()
-        task = loop.create_task(self._answer(asked), context=self._session.context.copy())
+        exported: Exported = asked.target
+        exported.hold()
+        run = self._run(asked, exported)
+        task = loop.create_task(self._answer(asked, run), context=self._session.context.copy())
         self._tasks[asked.number] = task
-        task.add_done_callback(lambda _: self._tasks.pop(asked.number, None))
+
+        def ended(_: asyncio.Task[None]) -> None:
+            del self._tasks[asked.number]
+            run.dispose()
+            exported.let_go()
+
+        task.add_done_callback(ended)
 
     def cancel(self, event: Cancelled) -> None:
         """End a call: nobody waits for it."""
@@ -48,25 +60,7 @@ class Answering:
             task.cancel()
         return tasks
 
-    async def _answer(self, asked: Asked) -> None:
-        session = self._session
-        due = session.caller.clock.monotonic(asked.deadline)
-        enclosing_deadline.set(due)
-        exported: Exported = asked.target
-        exported.hold()
-        try:
-            async with asyncio.timeout_at(due):
-                outcome = await self._outcome(asked, exported)
-        except TimeoutError:
-            outcome = refused(CallTimeout("The call was cancelled at its deadline.", executed="yes"))
-        except asyncio.CancelledError:
-            session.answer(asked.number, refused(CallCancelled("The call was cancelled.", executed="maybe")))
-            raise
-        finally:
-            exported.let_go()
-        session.answer(asked.number, outcome)
-
-    async def _outcome(self, asked: Asked, exported: Exported) -> Outcome:
+    def _run(self, asked: Asked, exported: Exported) -> ProgramRun:
         session = self._session
 
         async def enter(step: Step, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -75,10 +69,26 @@ class Answering:
         def receiving() -> Receiving:
             return Receiving(session.caller, session, promises=True)
 
-        run = ProgramRun(asked.program, enter, receiving, exported.runner, session.limit)
+        return ProgramRun(asked.program, enter, receiving, exported.runner, session.limit)
+
+    async def _answer(self, asked: Asked, run: ProgramRun) -> None:
+        session = self._session
+        due = session.caller.clock.monotonic(asked.deadline)
+        enclosing_deadline.set(due)
+        try:
+            async with asyncio.timeout_at(due):
+                outcome = await self._outcome(asked, run)
+        except TimeoutError:
+            outcome = refused(CallTimeout("The call was cancelled at its deadline.", executed="yes"))
+        except asyncio.CancelledError:
+            session.answer(asked.number, refused(CallCancelled("The call was cancelled.", executed="maybe")))
+            raise
+        session.answer(asked.number, outcome)
+
+    async def _outcome(self, asked: Asked, run: ProgramRun) -> Outcome:
         try:
             values = await run.run(asked.want)
-            rows = describe_each(values, asked.want, session.limit, self._described)
+            rows = describe_each(values, asked.want, self._session.limit, self._described)
         except Exception as error:
             return raised(error, ours=OF_PROGRAMS)
         finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, Final, NamedTuple, cast
 
 from broker.envelope import GET, MAP, Outcome, Step
 from broker.errors import ProtocolError
@@ -22,18 +22,21 @@ Enter = Callable[[Step, Sequence[Any], Mapping[str, Any]], Awaitable[Any]]
 
 
 class ProgramRun:
-    """One run of a program."""
+    """One run of a program.
+
+    All arguments are read when it is made, whenever their steps begin: what comes next may say more of the references
+    in them, and is passed over where nobody holds those yet.
+    """
 
     def __init__(
         self, program: Sequence[Step], enter: Enter, receiving: Callable[[], Receiving], runner: Runner, limit: int
     ) -> None:
         self._program = program
         self._enter = enter
-        self._receiving = receiving
         self._runner = runner
-        self._limit = limit
         self._steps: list[asyncio.Task[Any]] = []
         self._received: list[Receiving] = []
+        self._arguments = [self._read(step, receiving, limit) for step in program[:MOST_STEPS]]
 
     def dispose(self) -> None:
         """Give up the stubs that came as arguments, now that what the steps gave is on its way."""
@@ -41,6 +44,7 @@ class ProgramRun:
             receiving.dispose()
         # Exceptions that a step ended with lead here, and would lead back to themselves.
         self._received = []
+        self._arguments = []
         self._steps = []
 
     async def run(self, want: Sequence[int]) -> list[Any]:
@@ -84,16 +88,28 @@ class ProgramRun:
 
     async def _run(self, at: int, step: Step) -> Any:
         receiver = await self._value(step.receiver) if step.receiver else None
-        receiving = self._receiving()
-        self._received.append(receiving)
-        args, kwargs = read_body(step, receiving, self._limit)
-        if receiving.promised:
-            check_places([args, kwargs], receiving.promised)
-        if receiving.promised and step.kind != MAP:  # those of a recorded function are its own
+        # Kept here alone from now on: a stream that the step lets go has to stop.
+        given, self._arguments[at] = self._arguments[at], _TAKEN
+        if isinstance(given, Raised):
+            raise given.error
+        args, kwargs = given.args, given.kwargs
+        if given.promised and step.kind != MAP:  # those of a recorded function are its own
             args, kwargs = await self._fulfilled([args, kwargs], at)
+        del given
         if step.receiver == 0:
             return await self._enter(step, args, kwargs)
         return await apply(receiver, step.kind, step.path, args, kwargs, self._runner)
+
+    def _read(self, step: Step, receiving: Callable[[], Receiving], limit: int) -> Given | Raised:
+        try:
+            into = receiving()
+            self._received.append(into)
+            args, kwargs = read_body(step, into, limit)
+            if into.promised:
+                check_places([args, kwargs], into.promised)
+        except Exception as error:
+            return Raised(error)
+        return Given(args, kwargs, into.promised > 0)
 
     async def _fulfilled(self, value: Any, before: int) -> Any:
         def value_of(step: int) -> Awaitable[Any]:
@@ -125,6 +141,14 @@ def describe_each(
     return rows
 
 
+class Given(NamedTuple):
+    """The arguments of a step, and whether values of other steps stand in them."""
+
+    args: list[Any]
+    kwargs: dict[str, Any]
+    promised: bool
+
+
 class Raised:
     """Stands for the value of a step that has none."""
 
@@ -132,6 +156,9 @@ class Raised:
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
+
+
+_TAKEN: Final = Given([], {}, promised=False)
 
 
 def read_body(step: Step, receiving: Receiving, limit: int) -> tuple[list[Any], dict[str, Any]]:

@@ -34,6 +34,21 @@ class Counter(RpcTarget):
     async def twin(self):
         return Counter(self.value, self.diary, "twin")
 
+    async def late_twin(self):
+        await asyncio.sleep(0.1)
+        return await self.twin()
+
+    async def total(self, numbers) -> int:
+        return sum([number async for number in numbers])
+
+    async def given(self, signal) -> bool:
+        await asyncio.sleep(0.05)
+        return signal.aborted
+
+    async def add_late_to(self, other, amount: int) -> int:
+        await asyncio.sleep(0.05)
+        return await other.add(amount)
+
     async def fail(self) -> None:
         raise ValueError("as asked")
 
@@ -57,6 +72,13 @@ class Counter(RpcTarget):
                 diary.write(f"disposed {self.name}\n")
 
 
+class _Adding(Counter):
+    """Adds what it counts to what it began with."""
+
+    async def total(self, numbers) -> int:
+        return self.value + await super().total(numbers)
+
+
 class Default(WorkerEntrypoint):
     """Methods for every way in which references travel."""
 
@@ -73,6 +95,11 @@ class Default(WorkerEntrypoint):
 
     async def counter(self, start: int = 0):
         return Counter(start, self.diary)
+
+    async def slow_counter(self, numbers):
+        start = await self.total(numbers)
+        await asyncio.sleep(0.1)
+        return _Adding(start)
 
     async def counters(self):
         return {"one": Counter(1, self.diary, "one"), "two": Counter(2, self.diary, "two"), "plain": 3}
