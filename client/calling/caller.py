@@ -184,7 +184,8 @@ class Caller:
             RpcError: they cannot travel.
             NotYet: there are promises among them that have to be awaited.
         """
-        body = encode_plain([list(args), kwargs], limit=self.limit)
+        assert call.program is not None
+        body = encode_plain([list(args), kwargs], limit=call.program.room(self.limit))
         if body is not None:
             return body
         from client.session.joining import encode_joining

@@ -42,13 +42,17 @@ class Program:
         self.futures.append(future)
         self._handles.append(weakref.ref(handle))
 
+    def room(self, limit: int) -> int:
+        """Bytes that the body of a further step may have in a message of *limit* bytes."""
+        return limit - 1024 - self._size
+
     def check_room(self, body: bytes, limit: int) -> None:
         """Check that a step with that *body* can be added.
 
         Raises:
             PayloadTooLarge: the program would be larger than *limit* bytes.
         """
-        if self._size + len(body) > limit - 1024:
+        if len(body) > self.room(limit):
             raise PayloadTooLarge(f"The chain of calls takes more than the {limit} bytes of a message.")
 
     def seal(self) -> list[int]:

@@ -83,8 +83,8 @@ class Asking:
             NotYet: there are promises among them that have to be awaited.
         """
         sending = Sending(self._caller, self._session.service, self._session, record=call)
-        body = self._encode(sending, args, kwargs)
         assert call.program is not None
+        body = self._encode(sending, args, kwargs, call.program.room(self.limit))
         sending.leave_with(call.program, body, self.limit)
         return body
 
@@ -140,7 +140,7 @@ class Asking:
             raise CallTimeout(f"{record.name} was not called: its deadline had passed already.", executed="no")
         check_path(step.path)
         sending = Sending(self._caller, self._session.service, self._session)
-        body = b"" if step.kind == GET else self._encode(sending, args, kwargs)
+        body = b"" if step.kind == GET else self._encode(sending, args, kwargs, self.limit)
         record.program = Program([step._replace(body=body)], record.future, call)
         due = self._caller.clock.at(record.deadline)
         try:
@@ -154,9 +154,9 @@ class Asking:
         self._caller.sessions.expiry.add(record, asyncio.get_running_loop())
         self._session.changed()
 
-    def _encode(self, sending: Sending, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
-        body = encode_plain([list(args), kwargs], limit=self.limit)
-        return sending.encode_arguments(args, kwargs, self.limit) if body is None else body
+    def _encode(self, sending: Sending, args: tuple[Any, ...], kwargs: dict[str, Any], room: int) -> bytes:
+        body = encode_plain([list(args), kwargs], limit=room)
+        return sending.encode_arguments(args, kwargs, self.limit, room=room) if body is None else body
 
     def _host(self, promised: Sequence[Call], target: RemoteTarget) -> Call | None:
         for call in promised:

@@ -61,8 +61,8 @@ def encode_joining(caller: Caller, call: OpenCall, args: tuple[Any, ...], kwargs
         NotYet: there are promises among them that have to be awaited.
     """
     sending = Sending(caller, call.producer.service, call.session, record=call)
-    body = sending.encode_arguments(args, kwargs, caller.limit)
     assert call.program is not None
+    body = sending.encode_arguments(args, kwargs, caller.limit, room=call.program.room(caller.limit))
     sending.leave_with(call.program, body, caller.limit)
     if call.session is None and sending.session is not None:
         caller.sessions.begin(call, sending.session)

@@ -251,6 +251,13 @@ class TestBytesThatNoMessageCouldHold:
         # What was sent was a copy.
         assert [len(await request.bytes()) for request in requests] == [700_000, 5, 700_000]
 
+    @pytest.mark.parametrize("size", [600_000, LIMIT - 1020, LIMIT - 300, LIMIT])
+    async def test_the_steps_of_a_chain_share_a_message(self, web, size):
+        first = web.same(1)
+        others = [web.same([first, Request("http://h/", method="POST", body=bytes(size))]) for _ in range(2)]
+
+        assert [len(await (await other)[1].bytes()) for other in others] == [size] * 2
+
     async def test_a_redirect_may_ask_for_them_once_more(self, web):
         response = await web.fetch("http://h/hop?left=1&status=307", method="POST", body="x" * 2_000_000)
 

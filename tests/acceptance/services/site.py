@@ -91,6 +91,9 @@ class Default(WorkerEntrypoint):
     async def pages(self, sizes: list[int]) -> list[Response]:
         return [Response(bytes([number]) * size) for number, size in enumerate(sizes)]
 
+    async def same(self, thing):
+        return thing
+
     async def weigh(self, requests: list[Request]) -> list[int]:
         return [len(await request.bytes()) for request in requests]
 
