@@ -166,8 +166,7 @@ class Production:
             self._begin()
             await self._send_all()
         except asyncio.CancelledError as error:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
+            if _is_cancelled():
                 raise
             # Nobody cancelled this: the source waited for something that was.
             failure = encode(failures.dump(error))
@@ -218,6 +217,12 @@ class Production:
         for part in (self._iterator, self._source):
             if hasattr(cast("type[Any]", type(part)), "aclose"):
                 await part.aclose()
+
+
+def _is_cancelled() -> bool:
+    """Whether somebody cancels the task that asks. No frame of it may hold it: its source would be kept with it."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 def _pieces(item: Any) -> list[Any]:

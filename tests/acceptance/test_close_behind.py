@@ -111,3 +111,20 @@ async def test_a_stream_for_a_step_that_never_runs_is_closed(shop):
         with pytest.raises(ValueError, match="as asked"):
             await counter.fail().total(endless())
         await closed.wait()
+
+
+async def test_a_stream_that_feeds_another_one_is_closed_with_it(shop):
+    closed = asyncio.Event()
+
+    async def one():
+        try:
+            yield 1
+            await asyncio.Event().wait()
+        finally:
+            closed.set()
+
+    for _ in range(5):
+        async with await shop.echo(one()) as echoed:
+            assert await anext(echoed) == 1
+        await closed.wait()
+        closed.clear()
