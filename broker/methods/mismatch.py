@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails, core_schema
 _MOST: Final = 10
 _READ: Final = 200
 """Mismatches that are put into words, of which many may read alike."""
-_COUNTLESS: Final = 10_000
+COUNTLESS: Final = 10_000
 """Mismatches from which on only their number is told: naming ten of a million would hold up the whole worker."""
 _TELLING: Final = 4
 """Letters and digits of a value that are recognised without what stands between them."""
@@ -40,7 +40,7 @@ def explain_result(error: ValidationError) -> str:
 
 def _told(error: ValidationError, has: str, line: Callable[[ErrorDetails], str]) -> str:
     count = error.error_count()
-    if count > _COUNTLESS:
+    if count > COUNTLESS:
         return f"{has} {count} mistakes, too many to name: give less of it to read which"
     details = error.errors(include_url=False, include_context=False)
     said = list(dict.fromkeys(map(line, details[:_READ])))

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 from typing_extensions import TypedDict, get_type_hints, is_typeddict
 
 from broker.errors import InvalidResult
+from broker.methods.mismatch import COUNTLESS
 from broker.methods.reference_types import MARKERS, is_referred, with_markers
 from broker.methods.streamed import each
 from client.stubs.object_stub import RpcStub, whole_result
@@ -136,6 +137,8 @@ def _adapter(wanted: Any) -> TypeAdapter[Any]:
 
 def _said(error: ValidationError) -> str:
     """The first mismatch: what was expected, where, and which type came; never the value."""
+    if (count := error.error_count()) > COUNTLESS:
+        return f"there are {count} mismatches, too many to look at"
     first = error.errors(include_url=False, include_context=False)[0]
     at = "".join(f"[{step!r}]" for step in first["loc"])
     got = "" if first["type"] == "missing" else f", got {type(first['input']).__name__}"
