@@ -13,6 +13,7 @@ from broker.errors import StubDisposed
 from broker.http import Request, Response
 from broker.http.body import collect
 from broker.registry import Offer
+from client.blocking.forks import check_process, is_forked, own
 from client.blocking.values import awaited, blocking
 from client.services import Services, connect
 from client.stubs import stub as asynchronous
@@ -79,11 +80,15 @@ class BlockingServices:
         except BaseException:
             self._stack.close()
             raise
+        own(portal)
         self._portal = portal
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._portal = None
+        portal, self._portal = self._portal, None
+        if portal is not None and is_forked(portal):
+            # There is nothing to close here: all of it belongs to the parent.
+            self._stack = ExitStack()
         self._stack.close()
 
     def _open_portal(self) -> BlockingPortal:
@@ -234,6 +239,7 @@ def _run(portal: BlockingPortal, function: Callable[..., Awaitable[Any]], *args:
             await collect(value)
         return value
 
+    check_process(portal)
     try:
         return portal.call(wait)
     except RuntimeError as error:

@@ -12,6 +12,7 @@ from anyio.from_thread import BlockingPortal
 
 from broker.http import BodyStream, Request, Response
 from broker.http.body import collect
+from client.blocking.forks import check_process, is_forked
 from client.stubs.stub import Stub
 
 if TYPE_CHECKING:
@@ -43,8 +44,10 @@ class BlockingStream(Iterator[Any]):
 
         Raises:
             StreamBroken: the producer is gone.
+            RuntimeError: this process was forked since it came.
             Exception: what the producer raised.
         """
+        check_process(self._portal)
         try:
             item = self._portal.call(anext, self._stream)
         except StopAsyncIteration:
@@ -53,7 +56,8 @@ class BlockingStream(Iterator[Any]):
 
     def close(self) -> None:
         """Want no more. Twice is once."""
-        self._portal.call(self._stream.aclose)
+        if not is_forked(self._portal):
+            self._portal.call(self._stream.aclose)
 
     dispose = close
 
