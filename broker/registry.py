@@ -18,25 +18,27 @@ META_TTL_MS: Final = 30_000
 _BACKLOG: Final = "backlog:"
 _ENTRYPOINT: Final = "entrypoint:"
 _LARGEST: Final = 1 << 22
+_OFFER: Final = Script("offer")
 _FORGET: Final = Script("forget")
 
 Offer = dict[str, Any]
 """What one entrypoint offers; docs/protocol.md section 2 says its fields."""
 
 
-async def publish_offers(link: Link, keys: ServiceKeys, offers: Mapping[str, Offer], *, backlog: int) -> None:
+async def publish_offers(
+    link: Link, keys: ServiceKeys, offers: Mapping[str, Offer], *, backlog: int, started_ms: int = 0
+) -> None:
     """Say what this worker offers, and renew the time that it holds.
+
+    While another one offers the same entrypoints that started later, its offers stay, be they of another version.
 
     Raises:
         RpcError: Redis refused it or is away.
     """
-    fields: list[str | int | bytes] = []
+    arguments: list[str | int | bytes] = [META_TTL_MS, started_ms]
     for entrypoint, offer in offers.items():
-        fields += (_BACKLOG + entrypoint, backlog, _ENTRYPOINT + entrypoint, _encoded(offer))
-    stored = link.send("HSET", keys.meta, *fields)
-    renewed = link.send("PEXPIRE", keys.meta, META_TTL_MS)
-    await stored
-    await renewed
+        arguments += (entrypoint, backlog, _encoded(offer))
+    await _OFFER.run(link, [keys.meta], arguments)
 
 
 def _encoded(offer: Offer) -> bytes:
@@ -54,10 +56,6 @@ async def publish_version(link: Link, keys: ServiceKeys, methods: Mapping[str, C
     Raises:
         RpcError: Redis refused it or is away.
     """
-    flat: list[bytes] = await link.send("HGETALL", keys.versions)
-    outdated = [field for field, value in zip(flat[::2], flat[1::2], strict=True) if not _current(value, now_ms)]
-    if outdated:
-        await link.send("HDEL", keys.versions, *outdated)
     fields: list[str | bytes] = []
     for entrypoint, known in methods.items():
         names = sorted(known)
@@ -69,13 +67,18 @@ async def publish_version(link: Link, keys: ServiceKeys, methods: Mapping[str, C
     await renewed
 
 
-async def forget_entrypoints(link: Link, keys: ServiceKeys) -> None:
-    """Take back what only workers offered that are gone; whoever calls this has said its own versions before.
+async def forget_entrypoints(link: Link, keys: ServiceKeys, own: Collection[str], now_ms: int) -> None:
+    """Take back what only workers offered that are gone; whoever calls this serves its *own* and has said its versions.
 
     Raises:
         RpcError: Redis refused it or is away.
     """
-    await _FORGET.run(link, [keys.meta, keys.versions], [])
+    flat: list[bytes] = await link.send("HGETALL", keys.versions)
+    outdated: list[bytes] = []
+    for field, value in zip(flat[::2], flat[1::2], strict=True):
+        if not _current(value, now_ms):
+            outdated += (field, value)
+    await _FORGET.run(link, [keys.meta, keys.versions], [len(own), *own, *outdated])
 
 
 async def read_versions(link: Link, keys: ServiceKeys, entrypoint: str, now_ms: int) -> list[frozenset[str]]:

@@ -12,7 +12,6 @@ from typing import Any, Final, NamedTuple
 from broker.errors import RpcError
 from broker.link import Link
 from broker.registry import forget_entrypoints, publish_offers, publish_version
-from client.calling.deadline import RedisClock
 from worker_runtime.services.serving import Serving
 
 RENEW_SECONDS: Final = 5.0
@@ -35,15 +34,15 @@ class Offering:
         self,
         commands: Link,
         worker: str,
-        clock: RedisClock,
         served: Sequence[tuple[Serving, Mapping[str, Any]]],
         figures: Callable[[], Figures],
     ) -> None:
         self._commands = commands
         self._worker = worker
-        self._clock = clock
         self._served = served
         self._figures = figures
+        self._started = 0
+        """When it first said so, in ms of Redis's clock."""
 
     async def publish(self) -> None:
         """Say it once; it is forgotten unless it is said again in time.
@@ -53,10 +52,12 @@ class Offering:
         """
         for serving, offers in self._served:
             # In this order: to others, an offer without a version is one that was left behind.
-            now = self._clock.at(asyncio.get_running_loop().time())
+            now = await self._now_ms()
+            self._started = self._started or now
+            backlog = serving.settings.backlog
             await publish_version(self._commands, serving.keys, serving.service.names, now)
-            await publish_offers(self._commands, serving.keys, offers, backlog=serving.settings.backlog)
-            await forget_entrypoints(self._commands, serving.keys)
+            await publish_offers(self._commands, serving.keys, offers, backlog=backlog, started_ms=self._started)
+            await forget_entrypoints(self._commands, serving.keys, list(offers), await self._now_ms())
             await self._publish_card(serving.keys.worker(self._worker))
 
     async def run(self) -> None:
@@ -76,6 +77,11 @@ class Offering:
         """
         for serving, _ in self._served:
             await self._commands.send("DEL", serving.keys.worker(self._worker))
+
+    async def _now_ms(self) -> int:
+        # Redis's own: as long as a machine slept its clock is behind, and others would take its worker for gone.
+        seconds, microseconds = await self._commands.send("TIME")
+        return int(seconds) * 1000 + int(microseconds) // 1000
 
     async def _publish_card(self, card: str) -> None:
         figures = self._figures()

@@ -114,7 +114,7 @@ class Worker:
         lease = min(config.settings.lease for _, config in plan.services)
         self._leases = Leases(address, self.name, lease, self._held, self._lose, look)
         offers = zip(self.servings, _offers(plan), strict=True)
-        self._offering = Offering(self._commands, self.name, clock, list(offers), self._figures)
+        self._offering = Offering(self._commands, self.name, list(offers), self._figures)
         self._control = Control(address, self.name, self.servings, self._dispatcher.cancel, self._sweeper.wake)
         self._tasks: list[asyncio.Task[None]] = []
         self._reader: asyncio.Task[None] | None = None
