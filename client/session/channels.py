@@ -19,6 +19,8 @@ MISSING_SECONDS: Final = 3.0
 
 MOST_REFUSALS: Final = 30
 """How often Redis may refuse to take the end of a session, as one without memory does: two minutes in all."""
+MOST_ABSENCES: Final = 12
+"""How often the stream may be missing that is to take the end of a session; its owner looks every five seconds."""
 
 
 class StreamChannel:
@@ -54,7 +56,9 @@ class StreamChannel:
         error = done.exception()
         if self._session.machine.broken is not None:
             if isinstance(error, ReplyError):
-                self._insist(value)
+                self._insist(value, MOST_REFUSALS)
+            elif error is None and done.result() is None:
+                self._insist(value, MOST_ABSENCES)
         elif isinstance(error, RpcError):
             self._session.break_off(f"Redis refused a message: {error}")
         elif error is None and done.result() is None:
@@ -62,9 +66,9 @@ class StreamChannel:
         elif error is None and not self._missing:
             self._missing_since = 0.0
 
-    def _insist(self, value: bytes) -> None:
+    def _insist(self, value: bytes, most: int) -> None:
         """Say again that the session broke: who never hears of it would hold its objects for as long as it lives."""
-        if self._refusals < MOST_REFUSALS:
+        if self._refusals < most:
             self._refusals += 1
             asyncio.get_running_loop().call_later(RETRY_SECONDS * self._refusals, self._append, value)
 

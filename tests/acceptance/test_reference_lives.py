@@ -20,6 +20,7 @@ from client import (
     options,
     submit,
 )
+from client.session import channels
 from tests.support.workers import ROOT, service_folder, until
 
 
@@ -290,3 +291,22 @@ async def test_a_stub_of_one_service_can_be_passed_to_another(shop, shop_place):
         assert await services.other.call_through(counter, 2) == 42
         kept = await services.other.keep(counter)
         assert await kept.add(3) == 45
+
+
+async def test_a_worker_whose_inbox_was_lost_hears_of_the_end_of_a_session_once_it_has_one_again(
+    shop, shop_place, server, monkeypatch
+):
+    monkeypatch.setattr(channels, "MISSING_SECONDS", 0.1)
+    counter = await shop.counter()
+    inbox = counter._target.session.channel._stream
+    assert server.delete(inbox) == 1
+    with pytest.raises(StubBroken):
+        await counter.add(1)
+    # What tells of it has been sent by now, and found nothing.
+    await shop.pid()
+
+    # As its owner does, every five seconds.
+    server.xdel(inbox, server.xadd(inbox, {"m": b""}))
+    server.expire(inbox, 20)
+
+    await shop_place.diary.says("disposed counter")
