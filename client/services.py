@@ -119,6 +119,15 @@ class Services:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
+        closing = asyncio.ensure_future(self._close())
+        try:
+            await asyncio.shield(closing)
+        except asyncio.CancelledError:
+            # It waits for nobody else, and left half done its connections would stay open.
+            await asyncio.wait([closing])
+            raise
+
+    async def _close(self) -> None:
         caller, link = self._caller, self._link
         self._caller = self._link = None
         if caller is not None:

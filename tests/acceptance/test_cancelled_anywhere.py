@@ -1,4 +1,4 @@
-"""A call with references is cancelled after every number of steps of the event loop, and each time nothing is left."""
+"""Calls and connections are cancelled after every number of steps of the event loop, and each time nothing is left."""
 
 import asyncio
 
@@ -97,6 +97,27 @@ async def test_a_call_with_references_that_is_cancelled_at_any_moment_leaves_not
     calls = shop_stage.key("calls", "Default", service="shop")
     await until(lambda: broker.xlen(calls) == 0, "the calls to be done")
     assert broker.xpending(calls, "workers")["pending"] == 0
+
+
+async def test_connecting_and_closing_that_are_cancelled_at_any_moment_leave_no_connection(shop_stage, broker):
+    async def use():
+        async with shop_stage.connect() as services:
+            assert await services.shop.add(1, 2) == 3
+
+    before, tasks = connections(broker), len(asyncio.all_tasks())
+    steps = ended = 0
+    while ended < 3:
+        ended += await ends_within(steps, use())
+        steps += 1 if steps < 100 else steps // 8
+
+    await until(lambda: connections(broker) <= before, f"the connections to end: {connections(broker)}")
+    await until(lambda: len(asyncio.all_tasks()) <= tasks, "the tasks to end")
+
+
+def connections(broker):
+    """The connections of callers, counted as the server knows them."""
+    names = [client["name"] for client in broker.client_list()]
+    return sum(name.startswith(("callyard-client", "callyard-replies")) for name in names)
 
 
 async def ends_within(steps, work):
