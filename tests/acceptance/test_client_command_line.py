@@ -384,7 +384,8 @@ def test_deadline_exits_with_4_and_cancels_the_callee(shell):
 
     assert code == 4
     assert line.startswith("error: CallTimeout: ")
-    assert error["executed"] == "maybe"
+    # The worker knows that it ran, but its word may come after the caller's own clock.
+    assert error["executed"] in {"maybe", "yes"}
     shell.worker_says("cancelled")
 
 
