@@ -59,8 +59,12 @@ def _check(service: str, file: Path, recorded: Face, offers: dict[str, Any], *, 
 def _read(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} cannot be read: {error}") from error
+    except FileNotFoundError:
+        raise UsageError(f"There is no {file}. Record it: python -m client types SERVICE > {file}") from None
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError:
+        raise UsageError(f"{file} cannot be read: it is no text.") from None
 
 
 def _parser() -> Parser:

@@ -124,6 +124,13 @@ def test_recorded_types_that_cannot_be_read_are_wrong_use(shell, tmp_path, conte
     assert str(file) in ended.err
 
 
+def test_recorded_types_that_are_not_there_are_wrong_use_and_the_error_says_how_to_record_them(shell, tmp_path):
+    ended = shell.run("types", "shop", "--check", tmp_path / "shop.pyi")
+
+    assert ended.code == 2
+    assert f"Record it: python -m client types SERVICE > {tmp_path / 'shop.pyi'}" in ended.err
+
+
 def test_the_caller_of_the_example_gets_what_its_types_say(shell):
     ended = shell.start(SHOP / "caller" / "caller.py", program=())
 
