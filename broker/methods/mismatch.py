@@ -38,6 +38,16 @@ def explain_result(error: ValidationError) -> str:
     return _told(error, "has", lambda detail: f"{_at(detail)}{_expected(detail)}")
 
 
+def explain_first(error: ValidationError) -> str:
+    """The first mismatch of what an annotation of the caller is held against, and where it is; values never appear."""
+    if (count := error.error_count()) > COUNTLESS:
+        return f"there are {count} mismatches, too many to look at"
+    first = error.errors(include_url=False, include_context=False)[0]
+    at = f" at {_path(first['loc'])}" if first["loc"] else ""
+    got = "" if first["type"] == "missing" else f", got {type(first['input']).__name__}"
+    return f"{_message(first)}{at}{got}"
+
+
 def _told(error: ValidationError, has: str, line: Callable[[ErrorDetails], str]) -> str:
     count = error.error_count()
     if count > COUNTLESS:

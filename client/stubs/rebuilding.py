@@ -10,7 +10,7 @@ from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 from typing_extensions import TypedDict, get_type_hints, is_typeddict
 
 from broker.errors import InvalidResult
-from broker.methods.mismatch import COUNTLESS
+from broker.methods.mismatch import explain_first
 from broker.methods.reference_types import MARKERS, is_referred, with_markers
 from broker.methods.streamed import each
 from client.stubs.object_stub import RpcStub, whole_result
@@ -39,7 +39,7 @@ def compile_rebuilding(service: str, label: str, wanted: Any, own: type | None =
         try:
             made = check(value, by_alias=True, by_name=True, context=typing_of_stubs)
         except ValidationError as error:
-            what = _said(error)
+            what = explain_first(error)
         else:
             stubs = getattr(value, "stubs", None)
             # What has stubs inside can be disposed as a whole, whatever it was checked by.
@@ -73,7 +73,7 @@ class _Typing:
             try:
                 return check(item)
             except ValidationError as error:
-                what = _said(error)
+                what = explain_first(error)
             raise self.error(f"item {number} of the stream", what)
 
         return each(value, convert)
@@ -133,13 +133,3 @@ def _adapter(wanted: Any) -> TypeAdapter[Any]:
     except PydanticUserError:
         # Models and dataclasses have a configuration of their own and may not be given one.
         return TypeAdapter(wanted)
-
-
-def _said(error: ValidationError) -> str:
-    """The first mismatch: what was expected, where, and which type came; never the value."""
-    if (count := error.error_count()) > COUNTLESS:
-        return f"there are {count} mismatches, too many to look at"
-    first = error.errors(include_url=False, include_context=False)[0]
-    at = "".join(f"[{step!r}]" for step in first["loc"])
-    got = "" if first["type"] == "missing" else f", got {type(first['input']).__name__}"
-    return f"{first['msg']}{at and f' at {at}'}{got}"

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, NotRequired, Protocol, Self, TypedDict
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, field_validator
 from typing_extensions import TypedDict as ExtendedTypedDict
 
 from client import InvalidResult, RpcStub, RpcTarget, options
@@ -155,6 +155,25 @@ def test_a_result_that_is_not_what_the_caller_was_told_says_what_was_expected_an
         "Face.users: the result is not what the caller's types say: Field required at [1]['name']."
     )
     assert raised.value.executed == "yes"
+
+
+def test_a_validator_of_the_caller_that_quotes_the_value_is_not_quoted():
+    class Careful(BaseModel):
+        token: str
+
+        @field_validator("token")
+        @classmethod
+        def refuse(cls, token: str) -> str:
+            raise ValueError(f"{token} is no token")
+
+    class Keys(Protocol):
+        async def key(self) -> Careful: ...
+
+    with pytest.raises(InvalidResult) as raised:
+        Rebuilder(Keys).rebuild(("key",), {"token": "hush-hush"})
+
+    assert "hush-hush" not in str(raised.value)
+    assert "Value is not valid at ['token'], got str" in str(raised.value)
 
 
 EVERYTHING = {
