@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from broker.link import Address, Link
 from worker_runtime.consuming.dispatcher import Dispatcher
+from worker_runtime.consuming.sweeper import Sweeper
 from worker_runtime.groups.delivery import Delivery, Source, value_of
-from worker_runtime.groups.reading import Entry, GroupReader, reading_link
+from worker_runtime.groups.reading import LARGEST_READ, Entry, GroupReader, reading_link
 
-LARGEST_READ: Final = 256
 SHORTEST_BLOCK_MS: Final = 20
 """How long a read waits that leaves out some streams: they may have room again at any moment."""
 
@@ -19,7 +19,7 @@ SHORTEST_BLOCK_MS: Final = 20
 class Consumer:
     """Hands the new entries of *sources* to a dispatcher: only as many as it has room for.
 
-    *stalled* is called when Redis was away or silent for so long that leases may have ended unfairly.
+    The *sweeper* of the same dispatcher goes first where it waits for a place, and holds off when Redis was away.
     """
 
     def __init__(
@@ -29,20 +29,21 @@ class Consumer:
         name: str,
         sources: Sequence[Source],
         dispatcher: Dispatcher,
-        stalled: Callable[[], None],
+        sweeper: Sweeper,
     ) -> None:
         self.beat = 0.0
         """When it last had an answer of Redis or waited for room; seconds of the event loop's clock."""
-        self.swept: Callable[[], bool] = bool
-        """Whether somebody else wants the next free place."""
         lease = min(source.serving.settings.lease for source in sources)
         streams = [source.stream for source in sources]
         self.reader: Final = GroupReader(
-            commands, reading_link(address, f"callyard-reader-{name}"), name, streams, lease, self._take, stalled
-        )
+            commands, reading_link(address, f"callyard-reader-{name}"), name, streams, lease, self._take,
+            sweeper.hold_off,
+        )  # fmt: skip
+        sweeper.heard_of = self.reader.heard_of
         self._sources = list(sources)
         self._by_stream: Final = {source.stream.encode(): source for source in sources}
         self._dispatcher = dispatcher
+        self._sweeper = sweeper
 
     def stop(self) -> None:
         """Read nothing more. A read under way is woken; what it got all the same is still delivered."""
@@ -53,7 +54,7 @@ class Consumer:
         """Read until stopped. If cancelled, entries may stay pending for a lease."""
         while not self.reader.stopped:
             self.beat = asyncio.get_running_loop().time()
-            room = self._dispatcher.claims.free - int(self.swept())
+            room = self._dispatcher.claims.free - int(self._sweeper.waiting)
             sources, block_ms = self._some(room)
             if sources:
                 count = max(1, min(LARGEST_READ, room // len(sources)))

@@ -14,7 +14,7 @@ from worker_runtime.groups.sweeping import Claimed, GroupSweeper
 class Sweeper:
     """Hands what lost workers left of *sources* to a dispatcher.
 
-    It comes before anything new: it takes the next free place. *heard_of* is told stream and ID of what it takes over.
+    It comes before anything new: it takes the next free place.
     """
 
     def __init__(
@@ -24,13 +24,13 @@ class Sweeper:
         clock: RedisClock,
         sources: Sequence[Source],
         dispatcher: Dispatcher,
-        heard_of: Callable[[str, bytes], None],
     ) -> None:
         lease = min(source.serving.settings.lease for source in sources)
         self._group = GroupSweeper(link, consumer, clock, lease)
         self._sources = sources
         self._dispatcher = dispatcher
-        self._heard_of = heard_of
+        self.heard_of: Callable[[str, bytes], None] | None = None
+        """Told stream and ID of what is taken over, before anything else is done with it."""
         self.waiting = False
         """Whether it waits for a place: readers of new calls leave the next one to it."""
 
@@ -55,7 +55,8 @@ class Sweeper:
 
     async def _sweep(self, source: Source) -> None:
         def take(claimed: Claimed, leave: Callable[[], None]) -> None:
-            self._heard_of(source.stream, claimed.entry_id)
+            if self.heard_of is not None:
+                self.heard_of(source.stream, claimed.entry_id)
             delivery = Delivery(source, claimed.entry_id, claimed.delivery_count, value_of(claimed.fields))
             self._dispatcher.take_suspect(delivery, leave)
 

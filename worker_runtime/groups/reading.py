@@ -18,7 +18,7 @@ SLOWEST_STOP: Final = LONGEST_BLOCK_MS / 1000 + 1
 """Seconds within which a reader that was stopped reads no more, woken or not."""
 FLOOR_SECONDS: Final = 0.002
 """Least time of an empty read: some servers return at once from a blocking read with COUNT."""
-MOST_REREAD: Final = 256
+LARGEST_READ: Final = 256
 """Entries that a read hands over at most, of one stream."""
 
 _SILENCE: Final = LONGEST_BLOCK_MS / 1000 + 10
@@ -124,7 +124,7 @@ class GroupReader:
         for stream in self._streams:
             try:
                 entries: Any = await REREAD.run(
-                    self._commands, [stream], [GROUP, self._consumer, MOST_REREAD, self._heard[stream]]
+                    self._commands, [stream], [GROUP, self._consumer, LARGEST_READ, self._heard[stream]]
                 )
             except ReplyError as error:
                 _log.warning("%s: what a lost answer had in it waits for a lease: %s", stream, error)

@@ -97,14 +97,8 @@ class Worker:
         self._sources = [
             Source(serving, entrypoint) for serving in self.servings for entrypoint in serving.service.entrypoints
         ]
-        self._sweeper = Sweeper(
-            self._commands, self.name, clock, self._sources, self._dispatcher,
-            lambda stream, entry_id: self._consumer.reader.heard_of(stream, entry_id),  # noqa: PLW0108 -- made below
-        )  # fmt: skip
-        self._consumer = Consumer(
-            self._commands, address, self.name, self._sources, self._dispatcher, self._sweeper.hold_off
-        )
-        self._consumer.swept = lambda: self._sweeper.waiting
+        self._sweeper = Sweeper(self._commands, self.name, clock, self._sources, self._dispatcher)
+        self._consumer = Consumer(self._commands, address, self.name, self._sources, self._dispatcher, self._sweeper)
         consumed = [config.queue_consumers for _, config in plan.services]
         self._queues = QueueConsumers(
             self._commands, address, self.name, clock, zip(self.servings, consumed, strict=True)
