@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 from worker_runtime.d1.values import given_row
+from worker_runtime.env.record import Record
 
 
 class Rows(NamedTuple):
@@ -23,17 +24,10 @@ class Rows(NamedTuple):
     meta: Mapping[str, Any]
 
 
-class _Record(Mapping[str, Any]):
-    """A dataclass whose fields can be read as items too."""
+class _Record(Record, Mapping[str, Any]):
+    """A record that is a mapping of its fields."""
 
     __slots__ = ()
-
-    __dataclass_fields__: ClassVar[dict[str, Any]]
-
-    def __getitem__(self, name: str) -> Any:
-        if name in self.__dataclass_fields__:
-            return getattr(self, name)
-        raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.__dataclass_fields__)

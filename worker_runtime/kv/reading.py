@@ -5,25 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
+from worker_runtime.env.record import Record
 from worker_runtime.kv.limits import cursor_after
 
 
-class _Record:
-    """A dataclass whose fields can be read as items too: `page.cursor` and `page["cursor"]` are the same.
-
-    It is no mapping, for a page has a field called `keys`.
-    """
+class _Record(Record):
+    """A record that can be asked for a field. It is no mapping, for a page has a field called `keys`."""
 
     __slots__ = ()
-
-    __dataclass_fields__: ClassVar[dict[str, Any]]
-
-    def __getitem__(self, name: str) -> Any:
-        if name in self.__dataclass_fields__:
-            return getattr(self, name)
-        raise KeyError(name)
 
     def __contains__(self, name: object) -> bool:
         return name in self.__dataclass_fields__
